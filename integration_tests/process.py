@@ -1,0 +1,213 @@
+"""Runs the connector as Airbyte does: the console script, a process of its own, files in and lines out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+# Airbyte's own variables of the machine must not decide how a test ends.
+_UNSET = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "no_proxy",
+    "LOG_LEVEL",
+)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command printed, and how it ended."""
+
+    exit_code: int
+    text: str
+    seconds: float
+
+    @cached_property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+
+    def records(self, stream: str) -> list[dict[str, Any]]:
+        return [
+            message["record"]["data"]
+            for message in self.messages
+            if message["type"] == "RECORD" and message["record"]["stream"] == stream
+        ]
+
+    @cached_property
+    def states(self) -> dict[str, dict[str, Any]]:
+        """The last state message of each stream, as the platform keeps it."""
+        return {
+            message["state"]["stream"]["stream_descriptor"]["name"]: message["state"]
+            for message in self.messages
+            if message["type"] == "STATE"
+        }
+
+    @cached_property
+    def statuses(self) -> dict[str, str]:
+        """The last status of each stream: STARTED, RUNNING, COMPLETE or INCOMPLETE."""
+        traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
+        found = [trace["stream_status"] for trace in traces if trace.get("stream_status")]
+        return {status["stream_descriptor"]["name"]: status["status"] for status in found}
+
+    @cached_property
+    def errors(self) -> list[dict[str, Any]]:
+        return [
+            message["trace"]["error"]
+            for message in self.messages
+            if message["type"] == "TRACE" and message["trace"].get("error")
+        ]
+
+    def errors_of(self, stream: str) -> list[str]:
+        return [
+            error["message"]
+            for error in self.errors
+            if (error.get("stream_descriptor") or {}).get("name") == stream
+        ]
+
+    @cached_property
+    def logs(self) -> list[str]:
+        return [message["log"]["message"] for message in self.messages if message["type"] == "LOG"]
+
+    @property
+    def connection_status(self) -> dict[str, Any]:
+        return next(
+            message["connectionStatus"] for message in self.messages if message["type"] == "CONNECTION_STATUS"
+        )
+
+    @property
+    def catalog(self) -> dict[str, Any]:
+        return next(message["catalog"] for message in self.messages if message["type"] == "CATALOG")
+
+
+def command() -> list[str]:
+    """The installed console script of the running environment."""
+    return [str(Path(sysconfig.get_path("scripts")) / "source-campaign-stats")]
+
+
+def command_on(day: str) -> list[str]:
+    """The same command on a machine whose clock shows another day: `2026-11-22` or `2026-11-22T23:30:00`."""
+    return [sys.executable, str(Path(__file__).parent / "on_day.py"), day]
+
+
+def start(
+    verb: str,
+    config: Mapping[str, Any] | None,
+    environment: Mapping[str, str],
+    *,
+    streams: Sequence[str] = (),
+    state: Mapping[str, Mapping[str, Any]] | None = None,
+    arguments: Sequence[str] = (),
+    executable: Sequence[str] | None = None,
+) -> tuple["subprocess.Popen[str]", "tempfile.TemporaryDirectory[str]"]:
+    """Starts a command; the folder with its files has to be kept until it ends."""
+    folder = tempfile.TemporaryDirectory(prefix="campaign-stats-")
+    line = [*(executable or command()), verb]
+    files: dict[str, Any] = {}
+    if config is not None:
+        files["config"] = config
+    if verb == "read":
+        files["catalog"] = configured_catalog(streams)
+        if state is not None:
+            files["state"] = list(state.values())
+    for name, content in files.items():
+        path = Path(folder.name) / f"{name}.json"
+        path.write_text(json.dumps(content))
+        line += [f"--{name}", str(path)]
+    inherited = {name: value for name, value in os.environ.items() if name not in _UNSET}
+    process = subprocess.Popen(
+        [*line, *arguments],
+        env={**inherited, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return process, folder
+
+
+def run(
+    verb: str,
+    config: Mapping[str, Any] | None,
+    environment: Mapping[str, str],
+    timeout: float = 600,
+    **options: Any,
+) -> Output:
+    """Runs a command to its end."""
+    began = time.monotonic()
+    process, folder = start(verb, config, environment, **options)
+    with folder:
+        text, _ = process.communicate(timeout=timeout)
+    return Output(process.returncode, text, time.monotonic() - began)
+
+
+def run_until_killed(
+    config: Mapping[str, Any], environment: Mapping[str, str], lines: int, **options: Any
+) -> Output:
+    """Reads until so many lines were printed, and kills the process without warning."""
+    began = time.monotonic()
+    process, folder = start("read", config, environment, **options)
+    assert process.stdout
+    with folder:
+        printed = [line for _, line in zip(range(lines), process.stdout, strict=False)]
+        process.send_signal(signal.SIGKILL)
+        rest = process.stdout.read()
+        process.wait()
+    complete = rest[: rest.rfind("\n") + 1] if printed and printed[-1].endswith("\n") else ""
+    return Output(process.returncode, "".join(printed) + complete, time.monotonic() - began)
+
+
+def configured_catalog(streams: Sequence[str]) -> dict[str, Any]:
+    """A catalog as the platform configures it; statistics are read incrementally."""
+    return {
+        "streams": [
+            {
+                "stream": {
+                    "name": name,
+                    "json_schema": {},
+                    "supported_sync_modes": ["full_refresh", "incremental"],
+                },
+                "sync_mode": "incremental" if name.endswith("_stats") else "full_refresh",
+                "destination_sync_mode": "append_dedup" if name.endswith("_stats") else "overwrite",
+            }
+            for name in streams
+        ]
+    }
+
+
+def differences(
+    found: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]], key: Sequence[str]
+) -> str:
+    """What a sync lacks, has too much, twice or otherwise than the truth; empty when nothing."""
+    # The CDK prints no column that is null.
+    found, expected = (
+        [{k: v for k, v in row.items() if v is not None} for row in rows] for rows in (found, expected)
+    )
+    by_key = {tuple(row.get(name) for name in key): row for row in found}
+    truth = {tuple(row.get(name) for name in key): row for row in expected}
+    counted = Counter(tuple(row.get(name) for name in key) for row in found)
+    twice = [item for item, times in counted.items() if times > 1]
+    told = []
+    for title, keys in (
+        ("missing", [item for item in truth if item not in by_key]),
+        ("not in the truth", [item for item in by_key if item not in truth]),
+        ("more than once", twice),
+        ("different", [item for item in truth if item in by_key and by_key[item] != truth[item]]),
+    ):
+        if keys:
+            told.append(f"{len(keys)} {title}, e.g. {keys[0]}")
+            if title == "different":
+                told.append(f"  found    {by_key[keys[0]]}\n  expected {truth[keys[0]]}")
+    return "\n".join(told)

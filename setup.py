@@ -1,0 +1,25 @@
+"""Packaging of the Airbyte source connector `source-campaign-stats`."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="source-campaign-stats",
+    version="0.1.0",
+    description="Airbyte source for campaign statistics of Batch (CEP and MEP) and MoEngage",
+    license="MIT",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["source_campaign_stats", "source_campaign_stats.*"]),
+    package_data={"source_campaign_stats": ["manifest.yaml", "schemas/*.json"]},
+    install_requires=["airbyte-cdk~=7.39.1", "orjson>=3.10,<4", "PyYAML>=6,<7", "requests>=2.32,<3"],
+    extras_require={
+        "tests": [
+            "freezegun~=1.5",
+            "jsonschema~=4.23",
+            "pytest~=9.0",
+            "requests-mock~=1.12",
+            "trustme~=1.2",
+        ],
+        "lint": ["mypy~=2.4", "ruff~=0.17.6", "types-PyYAML", "types-requests"],
+    },
+    entry_points={"console_scripts": ["source-campaign-stats=source_campaign_stats.run:run"]},
+)

@@ -1,0 +1,223 @@
+"""Batch CEP: orchestrations and their statistics (`orchestrations/list`, `orchestrations/stats`)."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
+from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
+    PaginationStrategy,
+)
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.sources.types import Config, Record, StreamSlice
+from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
+
+from source_campaign_stats.cursor import WindowedRouter
+from source_campaign_stats.days import Window
+from source_campaign_stats.http import VendorErrorHandler, decoded
+from source_campaign_stats.records import as_timestamp, with_timestamps
+
+LOGGER = logging.getLogger("airbyte")
+
+_TIMESTAMPS = ("created_date", "start_time", "end_time")
+# Rows of a send can be dated a day early (time zones) and up to 4 days late (local-time sends, warm-up).
+_BEFORE_START = timedelta(days=1)
+_AFTER_SENDING = timedelta(days=4)
+# Delay steps go on sending after the end of a trigger; the vendor names no maximum.
+_AFTER_LAST_STEP = timedelta(days=90)
+
+
+@dataclass
+class OrchestrationListErrorHandler(VendorErrorHandler):
+    """Adds the contradiction that would end the paging early or never: more pages without a way to them."""
+
+    def contradiction(self, answer: Any, response: requests.Response) -> str | None:
+        if not answer["has_more"]:
+            return None
+        if not answer.get("next_from"):
+            return "`has_more` is true, but there is no `next_from`"
+        asked = parse_qs(urlsplit(response.request.url or "").query).get("from")
+        if asked == [answer["next_from"]]:
+            return "`has_more` is true, but `next_from` leads to the same page again"
+        return None
+
+
+@dataclass
+class NextFrom(PaginationStrategy):
+    """Sends `next_from` back verbatim while `has_more` is true (Jinja would turn a cursor like `1e5` into a float).
+
+    `count` is documented both as the total and as the size of the page, so it is never used.
+    """
+
+    page_size: int
+
+    @property
+    def initial_token(self) -> None:
+        return None
+
+    def next_page_token(
+        self,
+        response: requests.Response,
+        last_page_size: int,
+        last_record: Record | None,
+        last_page_token_value: Any | None,
+        page_size_override: int | None = None,
+        stream_slice: StreamSlice | None = None,
+    ) -> str | None:
+        answer = decoded(response)
+        return str(answer["next_from"]) if answer["has_more"] else None
+
+    def get_page_size(self) -> int:
+        return self.page_size
+
+
+@dataclass
+class OrchestrationExtractor(RecordExtractor):
+    """The orchestrations of a page, with the two misspelt keys under their right names."""
+
+    def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
+        return [orchestration_record(item) for item in decoded(response)["orchestrations"]]
+
+
+@dataclass
+class OrchestrationStatsExtractor(RecordExtractor):
+    """The days of an orchestration, one record each."""
+
+    def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
+        return [day_record(day) for day in decoded(response)["details"]]
+
+
+@dataclass
+class OrchestrationsWithRows(WindowedRouter):
+    """Names the orchestrations that can have rows in the window: a call for any other is wasted."""
+
+    campaigns: AbstractStream
+    config: Config
+    unit: ClassVar[str] = "orchestrations"
+
+    def slices_within(self, window: Window) -> list[StreamSlice]:
+        listed = self.read_list()
+        skipped = set(self.config["batch"].get("skip_orchestration_ids", []))
+        asked = [item for item in listed if item["id"] not in skipped and can_have_rows(item.data, window)]
+        LOGGER.info(
+            "orchestration_stats: asked %s of %s orchestrations, the others can have no rows between %s and %s",
+            f"{len(asked):,}",
+            f"{len(listed):,}",
+            window.first,
+            window.last,
+        )
+        return [
+            StreamSlice(
+                partition={"orchestration_id": item["id"]},
+                cursor_slice={},
+                extra_fields={"name": item.data.get("name")},
+            )
+            for item in asked
+        ]
+
+    def get_request_params(self, *, stream_slice: StreamSlice | None = None, **_: Any) -> Mapping[str, Any]:
+        return dict(stream_slice.partition) if stream_slice else {}
+
+
+class Orchestration(dict[str, Any]):
+    """A record of `orchestrations` that remembers whether a date of sending was there and could not be read."""
+
+    has_unreadable_dates = False
+
+
+def orchestration_record(item: Mapping[str, Any]) -> Orchestration:
+    """An orchestration as the API gives it, with right names and timestamps in one form.
+
+    Example: `{"recurrence": {"repeat_fequency": 1}}` -> `{"recurrence": {"repeat_frequency": 1}}`.
+    """
+    record = Orchestration(with_timestamps(item, _TIMESTAMPS))
+    if "messages_steps" in record:
+        record.setdefault("message_steps", record["messages_steps"])
+        del record["messages_steps"]
+    if isinstance(record.get("recurrence"), dict):
+        recurrence = with_timestamps(record["recurrence"], ("end_time",))
+        if "repeat_fequency" in recurrence:
+            recurrence.setdefault("repeat_frequency", recurrence["repeat_fequency"])
+            del recurrence["repeat_fequency"]
+        record["recurrence"] = recurrence
+    record.has_unreadable_dates = _sending_dates(item) != _sending_dates(record)
+    return record
+
+
+def day_record(day: dict[str, Any]) -> dict[str, Any]:
+    """A day's numbers, with every breakdown as an array, whichever of its two shapes the API used.
+
+    Example: `{"date": "2026-11-20", "sent": 3, "platform": {"android": {"sent": 3}}}` and the same with
+    `[{"platform": "ANDROID", "sent": 3}]` -> `{…, "platforms": [{"platform": "android", "sent": 3}]}`.
+    """
+    _platforms_as_array(day)
+    for parts in ("versions", "message_steps"):
+        for part in day.get(parts) or ():
+            _platforms_as_array(part)
+    return day
+
+
+def can_have_rows(orchestration: Mapping[str, Any], window: Window) -> bool:
+    """Whether an orchestration can have statistics in the window; when in doubt it can.
+
+    Statistics are booked on the day of sending, so what only sent outside the window has no row inside it.
+    """
+    if _text(orchestration, "status") == "draft":
+        return False
+    if getattr(orchestration, "has_unreadable_dates", False):
+        return True
+    first, last = days_with_rows(orchestration)
+    return (first is None or first <= window.last) and (last is None or last >= window.first)
+
+
+def days_with_rows(orchestration: Mapping[str, Any]) -> tuple[date | None, date | None]:
+    """The first and the last day that can have rows; None where there is no bound that the vendor promises."""
+    kind = _text(orchestration, "type")
+    recurrence = orchestration.get("recurrence") or {}
+    in_app = any(
+        str(channel).lower() in ("in_app", "in-app") for channel in orchestration.get("channels") or ()
+    )
+    has_steps = bool(orchestration.get("message_steps") or orchestration.get("nbr_message_steps"))
+    ends = [end for end in (orchestration.get("end_time"), recurrence.get("end_time")) if end]
+    if kind in ("campaign", "onetime") and not (recurrence or ends or has_steps or in_app):
+        start = _date(orchestration.get("start_time"))
+        return (start - _BEFORE_START, start + _AFTER_SENDING) if start else (None, None)
+    end = max((day for day in map(_date, ends) if day), default=None)
+    if end and has_steps:
+        return None, end + _AFTER_LAST_STEP
+    if end and (in_app or kind in ("recurring", "warmup", "warm-up", "warm_up")):
+        return None, end + _AFTER_SENDING
+    return None, None
+
+
+def _platforms_as_array(part: dict[str, Any]) -> None:
+    if "platform" not in part:
+        return
+    platforms = part.pop("platform")
+    if isinstance(platforms, dict):
+        platforms = [{"platform": name, **numbers} for name, numbers in platforms.items()]
+    for numbers in platforms or ():
+        if isinstance(numbers.get("platform"), str):
+            numbers["platform"] = numbers["platform"].lower()
+    part["platforms"] = platforms
+
+
+def _sending_dates(item: Mapping[str, Any]) -> list[bool]:
+    """Which of the dates that bound the days of sending are there."""
+    recurrence = item.get("recurrence")
+    dates = [item.get("start_time"), item.get("end_time")]
+    dates += [recurrence.get("end_time")] if isinstance(recurrence, Mapping) else []
+    return [bool(moment) for moment in dates]
+
+
+def _date(timestamp: Any) -> date | None:
+    text = as_timestamp(timestamp)
+    return ab_datetime_parse(text).date() if text else None
+
+
+def _text(item: Mapping[str, Any], name: str) -> str:
+    return str(item.get(name) or "").strip().lower()

@@ -1,0 +1,216 @@
+"""The state of a statistics stream: the days that were asked for."""
+
+import logging
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from datetime import date, timedelta
+from typing import Any, ClassVar, cast
+
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.sources.declarative.partition_routers import PartitionRouter
+from airbyte_cdk.sources.message import MessageRepository
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField
+from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
+from airbyte_cdk.sources.types import Record, StreamSlice
+
+from source_campaign_stats.days import FIRST_DAY, Window, day_in_state, window_to_ask
+from source_campaign_stats.errors import config_error, in_plain_words
+from source_campaign_stats.ledger import Ledger
+from source_campaign_stats.reading import ListReader
+
+LOGGER = logging.getLogger("airbyte")
+
+
+class WindowedRouter(PartitionRouter):
+    """A partition router that names the campaigns which can have rows in a window.
+
+    `campaigns` is the stream that lists them; `list_reader` (given by the factory) reads it once in a sync.
+    """
+
+    campaigns: AbstractStream
+    list_reader: ListReader
+    # What one slice stands for in log lines.
+    unit: ClassVar[str] = "campaigns"
+
+    @abstractmethod
+    def slices_within(self, window: Window) -> list[StreamSlice]:
+        """The campaigns to ask for, after the whole list was read; raises if the list can't be read whole."""
+
+    def read_list(self, is_wanted: Callable[[StreamSlice], bool] = lambda _: True) -> list[Record]:
+        """Every item of the wanted slices of the list; raises what ended the list, so never half of it."""
+        slices = [cast(StreamSlice, part.to_slice()) for part in self.campaigns.generate_partitions()]
+        return [item for part in slices if is_wanted(part) for item in self.list_reader.whole_slice(part)]
+
+    def stream_slices(self) -> Iterable[StreamSlice]:
+        raise NotImplementedError("DayCursor asks for slices_within(window)")
+
+    def get_stream_state(self) -> None:
+        return None
+
+    def get_request_params(self, **_: Any) -> Mapping[str, Any]:
+        return {}
+
+    def get_request_headers(self, **_: Any) -> Mapping[str, Any]:
+        return {}
+
+    def get_request_body_data(self, **_: Any) -> Mapping[str, Any]:
+        return {}
+
+    def get_request_body_json(self, **_: Any) -> Mapping[str, Any]:
+        return {}
+
+
+class DayCursor(Cursor):
+    """The days that were asked for, as one date: the last one up to which no day is missing.
+
+    It takes the place of the CDK's cursors, because those follow the days that *had rows* (an account without
+    rows is asked for more days on every sync), ask for two days in the last window, and move on past a list that
+    failed half-way. State: `{"date": "2026-11-20"}`, for a whole stream, however many campaigns it has.
+
+    `daily` streams (MoEngage) have one slice a day and a state after each day. The others have one slice a
+    campaign for the whole window, and their state moves once, when the last campaign was read.
+    """
+
+    def __init__(
+        self,
+        *,
+        stream_name: str,
+        cursor_field: str,
+        state: Mapping[str, Any],
+        start: date,
+        last: date,
+        today: date,
+        lookback: timedelta,
+        earliest: date | None,
+        router: WindowedRouter | None,
+        message_repository: MessageRepository,
+        state_manager: ConnectorStateManager,
+    ) -> None:
+        self.cursor_field = CursorField(cursor_field)
+        self.ledger = Ledger(stream_name, unit=router.unit if router else "days")
+        self._stream_name = stream_name
+        self._state: MutableMapping[str, Any] = dict(state)
+        try:
+            self._state_day = day_in_state(state, cursor_field)
+        except ValueError as error:
+            raise config_error(
+                f"The saved state of the stream {stream_name} holds no date ({error}). Refresh the stream."
+            ) from error
+        self._start, self._last, self._today = start, last, today
+        self._lookback, self._earliest = lookback, earliest
+        self._router = router
+        self._message_repository = message_repository
+        self._state_manager = state_manager
+        self._lock = threading.RLock()
+        self._window: Window | None = None
+        self._slices_to_close = 0
+        self._read_days: set[date] = set()
+        self._reached: date | None = None
+
+    @property
+    def state(self) -> MutableMapping[str, Any]:
+        return self._state
+
+    def stream_slices(self) -> Iterable[StreamSlice]:
+        try:
+            self._window = self._window_of_this_sync()
+            slices = self._slices_of(self._window) if self._window else []
+        except Exception as error:
+            self.ledger.end(error)
+            raise in_plain_words(
+                error, f"{self._stream_name}: the list of campaigns could not be read"
+            ) from error
+        self.ledger.planned = self._slices_to_close = len(slices)
+        for stream_slice in slices:
+            if self.ledger.has_ended:
+                return
+            yield stream_slice
+        if not slices:
+            self._finish()
+
+    def observe(self, record: Record) -> None:
+        """Nothing: the state follows the days asked, not the records."""
+
+    def close_partition(self, partition: Partition) -> None:
+        stream_slice = cast(StreamSlice, partition.to_slice())
+        with self._lock:
+            self._slices_to_close -= 1
+            if self._router is None and not self.ledger.is_missing(stream_slice):
+                self._read_days.add(date.fromisoformat(stream_slice[FIRST_DAY]))
+                self._move_over_read_days()
+            if self._slices_to_close == 0:
+                self._finish()
+
+    def ensure_at_least_one_state_emitted(self) -> None:
+        self.ledger.log_summary()
+        self._emit_state()
+
+    def should_be_synced(self, record: Record) -> bool:
+        return True
+
+    def _window_of_this_sync(self) -> Window | None:
+        if self._state_day and self._state_day > self._today:
+            LOGGER.warning(
+                "%s: the state says that days up to %s were read, which is in the future. Nothing is read and the "
+                "state is left as it is; refresh the stream to read it anew.",
+                self._stream_name,
+                self._state_day,
+            )
+            return None
+        window = window_to_ask(self._state_day, self._start, self._last, self._lookback, self._earliest)
+        wanted = window_to_ask(self._state_day, self._start, self._last, self._lookback)
+        if window and wanted and wanted.first < window.first:
+            LOGGER.info(
+                "%s: reads from %s on instead of %s, because the vendor keeps no older statistics.",
+                self._stream_name,
+                window.first,
+                wanted.first,
+            )
+        return window
+
+    def _slices_of(self, window: Window) -> list[StreamSlice]:
+        if self._router is None:
+            return [
+                StreamSlice(partition={}, cursor_slice=Window(day, day).as_slice()) for day in window.days
+            ]
+        return [
+            StreamSlice(
+                partition=campaign.partition,
+                cursor_slice=window.as_slice(),
+                extra_fields=campaign.extra_fields,
+            )
+            for campaign in self._router.slices_within(window)
+        ]
+
+    def _move_over_read_days(self) -> None:
+        """Moves a daily stream's state to the last day before which no day is unread."""
+        assert self._window
+        reached = None
+        for day in self._window.days:
+            if day not in self._read_days:
+                break
+            reached = day
+        if reached and reached != self._reached:
+            self._reached = reached
+            self._move_state(reached)
+
+    def _finish(self) -> None:
+        error = self.ledger.verdict()
+        if error:
+            raise error
+        if self._router is not None and self._window and not self.ledger.has_ended:
+            self._move_state(self._window.last)
+
+    def _move_state(self, day: date) -> None:
+        if self._state_day is None or day > self._state_day:
+            self._state_day = day
+        self._state = {self.cursor_field.cursor_field_key: self._state_day.isoformat()}
+        self._emit_state()
+
+    def _emit_state(self) -> None:
+        self._state_manager.update_state_for_stream(self._stream_name, None, self._state)
+        self._message_repository.emit_message(
+            self._state_manager.create_state_message(self._stream_name, None)
+        )

@@ -1,0 +1,52 @@
+"""Which days a sync asks for: arithmetic with dates, without any request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+ONE_DAY = timedelta(days=1)
+# The names under which a slice holds its first and last day; the manifest's `stream_interval` has them too.
+FIRST_DAY = "start_time"
+LAST_DAY = "end_time"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days from `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + ONE_DAY * n for n in range((self.last - self.first).days + 1)]
+
+    def as_slice(self) -> dict[str, str]:
+        return {FIRST_DAY: self.first.isoformat(), LAST_DAY: self.last.isoformat()}
+
+
+def window_to_ask(
+    state: date | None, start: date, last: date, lookback: timedelta, earliest: date | None = None
+) -> Window | None:
+    """The days that a sync asks for; None when there is nothing to ask.
+
+    `state` is the last day that was asked before; it is read again together with the `lookback` before it, since
+    the vendors restate past days. `earliest` is the oldest day that the vendor still has.
+    Example: state 2026-11-19, lookback 7 days, last 2026-11-20 -> 2026-11-12 … 2026-11-20.
+    """
+    first = max(start, state - lookback) if state else start
+    first = max(first, earliest) if earliest else first
+    return Window(first, last) if first <= last else None
+
+
+def day_in_state(state: Mapping[str, Any], cursor_field: str) -> date | None:
+    """The last day asked, from the state of this or an older version.
+
+    Shapes: `{"date": "2026-11-20"}` (this version's), and the CDK's global cursor
+    `{"use_global_cursor": true, "state": {"date": "2026-11-20"}, "lookback_window": 1}`.
+    Raises ValueError for a date that is none.
+    """
+    inner = state.get("state")
+    text = (inner if isinstance(inner, Mapping) else state).get(cursor_field)
+    return date.fromisoformat(str(text)[:10]) if text else None

@@ -1,0 +1,50 @@
+"""The errors of this connector: each tells a person what happened and what to do."""
+
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.streams.http.exceptions import BaseBackoffException
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+
+class ItemGoneError(AirbyteTracedException):
+    """The vendor does not know this one campaign (any more): the others can be read."""
+
+
+class ItemRefusedError(AirbyteTracedException):
+    """The vendor refuses this one campaign: the others can be read, but the stream is incomplete."""
+
+
+def traced(
+    message: str, failure_type: FailureType, exception: BaseException | None = None
+) -> AirbyteTracedException:
+    """An error with one text for people and logs (the CDK's last trace shows the internal message)."""
+    return AirbyteTracedException(
+        message=message, internal_message=message, failure_type=failure_type, exception=exception
+    )
+
+
+def config_error(message: str) -> AirbyteTracedException:
+    """An error that Airbyte shows as "change your settings"."""
+    return traced(message, FailureType.config_error)
+
+
+def transient_error(message: str) -> AirbyteTracedException:
+    """An error that Airbyte answers with another attempt."""
+    return traced(message, FailureType.transient_error)
+
+
+def in_plain_words(error: BaseException, subject: str) -> AirbyteTracedException:
+    """A new error about `subject` (a stream, a key) that keeps the sentence meant for people.
+
+    The CDK wraps a retry that gave up into "Exhausted available request attempts. Please see logs …"; the
+    sentence of our error handler is inside.
+    """
+    cause = getattr(error, "_exception", None)
+    if isinstance(cause, BaseBackoffException):
+        return traced(f"{subject}: {cause.args[0]}", FailureType.transient_error, error)
+    if isinstance(error, AirbyteTracedException):
+        return traced(f"{subject}: {error}", error.failure_type, error)
+    return traced(
+        f"{subject}: unexpected {type(error).__name__} ({error}). Please report this with the log.",
+        FailureType.system_error,
+        error,
+    )

@@ -1,0 +1,155 @@
+"""MoEngage: campaigns (`campaigns/meta`) and their statistics (`campaign-stats`)."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
+from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
+    PaginationStrategy,
+)
+from airbyte_cdk.sources.types import Config, Record, StreamSlice
+
+from source_campaign_stats.errors import transient_error
+from source_campaign_stats.http import decoded
+from source_campaign_stats.records import with_timestamps
+
+_TIMESTAMPS = ("campaign_start_time",)
+_IDS_IN_A_CALL = 10
+_WALKS_OF_A_DAY = 4
+
+
+@dataclass
+class MoEngageCampaignExtractor(RecordExtractor):
+    """The campaigns of a page, without the e-mail address of the person who created them."""
+
+    def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
+        return [
+            {key: value for key, value in with_timestamps(item, _TIMESTAMPS).items() if key != "created_by"}
+            for item in decoded(response)
+        ]
+
+
+@dataclass
+class MoEngageStatsExtractor(RecordExtractor):
+    """One record for each leaf of `data`: campaign, platform, locale and variation."""
+
+    config: Config
+
+    def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
+        asked_with = {name: self.config["moengage"][name] for name in ("attribution_type", "metric_type")}
+        return [{**leaf, **asked_with} for leaf in leaves(decoded(response)["data"])]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page of a day that is asked next, and what the pages before it have shown.
+
+    `campaign_ids` are the ids of this call, None for all campaigns; `seen` the campaigns of this batch of ids.
+    """
+
+    batch: int = 0
+    offset: int = 0
+    campaign_ids: list[str] | None = None
+    seen: frozenset[str] = frozenset()
+    walk: int = 1
+
+
+@dataclass
+class PagesOfADay(PaginationStrategy):
+    """The pages of one day: by `offset` through all campaigns, or through each ten of the configured ids.
+
+    A day is whole when as many campaigns were seen as the answer's `total_campaigns` says. If the list moved
+    while it was paged, campaigns are missing at the end: the day is then walked again (the reader drops what
+    comes twice), and fails when it stays incomplete.
+
+    With ids, the vendor's page can be read as "the number of ids asked for", so that quiet campaigns are counted
+    and not shown. Which it is, the first such answer of a sync tells: asked again, it stays as it is.
+    """
+
+    config: Config
+    page_size: int
+    _total_counts_ids: bool | None = None
+
+    @property
+    def initial_token(self) -> Page:
+        return Page(campaign_ids=self._ids(0))
+
+    def next_page_token(
+        self,
+        response: requests.Response,
+        last_page_size: int,
+        last_record: Record | None,
+        last_page_token_value: Any | None,
+        page_size_override: int | None = None,
+        stream_slice: StreamSlice | None = None,
+    ) -> Page | None:
+        page: Page = last_page_token_value or self.initial_token
+        answer = decoded(response)
+        seen = page.seen | answer["data"].keys()
+        pages_asked = page.offset // self.page_size + 1
+        if max(answer["current_page"], pages_asked) < answer["total_pages"]:
+            return Page(page.batch, page.offset + self.page_size, page.campaign_ids, seen, page.walk)
+        if not self._is_whole(answer["total_campaigns"], seen, page):
+            if page.walk == _WALKS_OF_A_DAY:
+                raise transient_error(
+                    f"MoEngage says that there are {answer['total_campaigns']} campaigns but shows only {len(seen)}, "
+                    f"also when asked {_WALKS_OF_A_DAY} times. Run the sync again later."
+                )
+            time.sleep(2**page.walk)
+            return Page(page.batch, 0, page.campaign_ids, seen, page.walk + 1)
+        following = self._ids(page.batch + 1)
+        return Page(page.batch + 1, campaign_ids=following) if following else None
+
+    def get_page_size(self) -> int:
+        return self.page_size
+
+    def _ids(self, batch: int) -> list[str] | None:
+        ids = self.config["moengage"].get("campaign_ids")
+        return ids[batch * _IDS_IN_A_CALL : (batch + 1) * _IDS_IN_A_CALL] if ids else None
+
+    def _is_whole(self, total: int, seen: frozenset[str], page: Page) -> bool:
+        asked = len(page.campaign_ids or ())
+        if len(seen) >= total:
+            if asked and total < asked:
+                self._total_counts_ids = False
+            return True
+        if total == asked and page.walk > 1 and self._total_counts_ids is None:
+            self._total_counts_ids = True
+        return total == asked and self._total_counts_ids is True
+
+
+def leaves(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The nested answer as flat records, names as the API spells them.
+
+    In: `{id: [{"platforms": {P: {"locales": {L: {"variations": {V: {…}}}}}}}]}`; out: one record a variation,
+    `{"campaign_id": id, "platform": P, "locale": L, "variation": V, "performance_stats": {…} or None, …}`.
+    Goals and failure reasons are texts that people typed, so they become items of an array, never columns.
+    """
+    for campaign_id, elements in data.items():
+        for element in elements:
+            for platform, locales in _items(element, "platforms"):
+                for locale, variations in _items(locales, "locales"):
+                    for variation, details in _items(variations, "variations"):
+                        yield {
+                            "campaign_id": campaign_id,
+                            "platform": platform,
+                            "locale": locale,
+                            "variation": variation,
+                            "performance_stats": details.get("performance_stats"),
+                            "delivery_funnel": details.get("delivery_funnel"),
+                            "conversion_goal_stats": [
+                                {"goal_name": name, **numbers}
+                                for name, numbers in _items(details, "conversion_goal_stats")
+                            ],
+                            "failure_breakdown": [
+                                {"reason": reason, "count": count}
+                                for reason, count in _items(details, "failure_breakdown")
+                            ],
+                        }
+
+
+def _items(parent: Mapping[str, Any], name: str) -> Iterable[tuple[str, Any]]:
+    return (parent.get(name) or {}).items()

@@ -1,0 +1,160 @@
+"""How the slices of a stream are read: one policy for every stream, whatever its vendor."""
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airbyte_cdk.sources.declarative.retrievers import Retriever, SimpleRetriever
+from airbyte_cdk.sources.types import Record, StreamSlice
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_campaign_stats.days import FIRST_DAY, LAST_DAY
+from source_campaign_stats.errors import (
+    ItemGoneError,
+    ItemRefusedError,
+    in_plain_words,
+    transient_error,
+)
+from source_campaign_stats.ledger import Ledger
+
+LOGGER = logging.getLogger("airbyte")
+
+# More repeats than this are no list that moved while it was paged, but one that goes round in circles.
+_REPEATS_OF_A_MOVING_LIST = 1000
+
+
+@dataclass
+class SliceReader(Retriever):
+    """Reads the slices of a statistics stream, several at once, and enters what became of each in the ledger.
+
+    Out: the records of the slice, once per key, and only those of the days asked.
+    """
+
+    retriever: SimpleRetriever
+    ledger: Ledger
+    primary_key: list[str]
+
+    def read_records(
+        self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
+    ) -> Iterable[Record]:
+        assert stream_slice is not None
+        if self.ledger.has_ended:
+            self.ledger.miss(stream_slice)
+            return
+        records = 0
+        try:
+            for record in self._records(records_schema, stream_slice):
+                records += 1
+                yield record
+            self.ledger.succeed(records, _label(stream_slice))
+        except ItemGoneError as error:
+            # A campaign that a person named is no campaign that was deleted while syncing, but a wrong name.
+            if stream_slice.extra_fields.get("configured"):
+                self._refuse(error, stream_slice)
+            else:
+                self.ledger.leave_out(f"{_label(stream_slice)}: {error.message}")
+        except ItemRefusedError as error:
+            self._refuse(error, stream_slice)
+        except Exception as error:
+            self._end(in_plain_words(error, self.ledger.stream_name), stream_slice)
+
+    def _records(self, records_schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record]:
+        first, last = stream_slice[FIRST_DAY], stream_slice[LAST_DAY]
+        keys = set()
+        for record in self.retriever.read_records(records_schema, stream_slice):
+            data = record.data
+            if not first <= data["date"] <= last:
+                continue
+            key = tuple(data[name] for name in self.primary_key)
+            if key not in keys:
+                keys.add(key)
+                yield record
+
+    def _refuse(self, error: AirbyteTracedException, stream_slice: StreamSlice) -> None:
+        too_many = self.ledger.refuse(stream_slice, f"{_label(stream_slice)}: {error.message}")
+        if too_many:
+            self._end(too_many, stream_slice)
+
+    def _end(self, error: AirbyteTracedException, stream_slice: StreamSlice) -> None:
+        if self.ledger.end(error):
+            raise error
+        self.ledger.miss(stream_slice)
+        LOGGER.info("%s: failed likewise after the stream had ended", _label(stream_slice))
+
+
+@dataclass
+class ListReader(Retriever):
+    """Reads the slices of a list stream, each of them once in a sync, although two streams need them.
+
+    A slice is held whole before its first record is handed on, so that nobody acts on half a list; a list that
+    failed fails for everyone without asking the vendor again. Items that two slices have (a campaign that
+    changed its status meanwhile) belong to the slice that saw them first.
+    """
+
+    retriever: SimpleRetriever
+    stream_name: str
+    primary_key: list[str]
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _slice_locks: dict[StreamSlice, threading.Lock] = field(default_factory=dict)
+    _read: dict[StreamSlice, list[Record]] = field(default_factory=dict)
+    _owner: dict[tuple[Any, ...], StreamSlice] = field(default_factory=dict)
+    _failure: Exception | None = None
+    _failure_told: bool = False
+
+    def read_records(
+        self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
+    ) -> Iterable[Record]:
+        """The records of a slice, for the list's own stream: it tells a failure once, whatever its slices."""
+        try:
+            return iter(self.whole_slice(stream_slice))
+        except Exception as error:
+            with self._lock:
+                if self._failure_told:
+                    return iter(())
+                self._failure_told = True
+            raise in_plain_words(error, self.stream_name) from error
+
+    def whole_slice(self, stream_slice: StreamSlice | None) -> list[Record]:
+        """The records of a slice, read at the first call; raises whatever ended the list."""
+        key = stream_slice or StreamSlice(partition={}, cursor_slice={})
+        with self._lock:
+            slice_lock = self._slice_locks.setdefault(key, threading.Lock())
+        with slice_lock:
+            if key not in self._read:
+                if self._failure:
+                    raise self._failure
+                try:
+                    self._read[key] = self._walk(key)
+                except Exception as error:
+                    self._failure = error
+                    raise
+        return self._read[key]
+
+    def _walk(self, stream_slice: StreamSlice) -> list[Record]:
+        records: list[Record] = []
+        repeats = 0
+        # Without a schema the records stay the objects that the extractor made.
+        for record in self.retriever.read_records({}, stream_slice):
+            key = tuple(record.data[name] for name in self.primary_key)
+            with self._lock:
+                if key not in self._owner:
+                    self._owner[key] = stream_slice
+                    records.append(record)
+                elif self._owner[key] == stream_slice:
+                    repeats += 1
+            if repeats > _REPEATS_OF_A_MOVING_LIST + len(records):
+                raise transient_error("the list repeats itself and does not come to an end. Try again later.")
+        if repeats:
+            LOGGER.info("%s: %s items appeared twice because the list moved", self.stream_name, repeats)
+        return records
+
+
+def _label(stream_slice: StreamSlice) -> str:
+    """What a slice is called in messages: `orchestration_x "Summer sale"`, or the day."""
+    if not stream_slice.partition:
+        return str(stream_slice[FIRST_DAY])
+    label = ", ".join(str(value) for value in stream_slice.partition.values())
+    name = stream_slice.extra_fields.get("name")
+    return f'{label} "{name}"' if name else label

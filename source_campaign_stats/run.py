@@ -1,0 +1,54 @@
+"""The command line: `source-campaign-stats spec | check | discover | read`, as Airbyte runs it."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.exception_handler import init_uncaught_exception_handler
+from airbyte_cdk.logger import PRINT_BUFFER
+from airbyte_cdk.models import ConnectorSpecification
+
+from source_campaign_stats.configuration import complaint
+from source_campaign_stats.errors import config_error
+from source_campaign_stats.redaction import RedactingStream
+from source_campaign_stats.source import SourceCampaignStats
+
+
+class Entrypoint(AirbyteEntrypoint):
+    """Airbyte's entrypoint, which tells what is wrong with the settings in our words before those of a schema."""
+
+    @staticmethod
+    def validate_connection(source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> None:
+        if problem := complaint(config):
+            raise config_error(problem)
+        AirbyteEntrypoint.validate_connection(source_spec, config)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Runs one command; the process ends with a code other than 0 when it could not do all of it."""
+    init_uncaught_exception_handler(logging.getLogger("airbyte"))
+    # In a container the process has the number 1, for which a signal without a handler does nothing.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    parsed = Entrypoint.parse_args(sys.argv[1:] if arguments is None else arguments)
+    files = {name: path for name in ("catalog", "config", "state") if (path := getattr(parsed, name, None))}
+    source = SourceCampaignStats(
+        catalog=SourceCampaignStats.read_catalog(files["catalog"]) if "catalog" in files else None,
+        config=SourceCampaignStats.read_config(files["config"]) if "config" in files else None,
+        state=SourceCampaignStats.read_state(files["state"]) if "state" in files else None,
+    )
+    _let_no_secret_through(source.secrets)
+    with PRINT_BUFFER:
+        for message in Entrypoint(source).run(parsed):
+            # One write a message: worker threads print too.
+            sys.stdout.write(f"{message}\n")
+
+
+def _let_no_secret_through(secrets: list[str]) -> None:
+    """Whatever is printed from here on, by whichever library, passes through `RedactingStream`."""
+    # The CDK's buffer writes to `sys.__stdout__`, not to `sys.stdout`.
+    sys.__stdout__ = sys.stdout = RedactingStream(sys.stdout, secrets)  # type: ignore[assignment, misc]
+    sys.__stderr__ = sys.stderr = RedactingStream(sys.stderr, secrets)  # type: ignore[assignment, misc]
