@@ -73,9 +73,7 @@ class Output:
 
     def errors_of(self, stream: str) -> list[str]:
         return [
-            error["message"]
-            for error in self.errors
-            if (error.get("stream_descriptor") or {}).get("name") == stream
+            error["message"] for error in self.errors if (error.get("stream_descriptor") or {}).get("name") == stream
         ]
 
     @cached_property
@@ -84,9 +82,7 @@ class Output:
 
     @property
     def connection_status(self) -> dict[str, Any]:
-        return next(
-            message["connectionStatus"] for message in self.messages if message["type"] == "CONNECTION_STATUS"
-        )
+        return next(message["connectionStatus"] for message in self.messages if message["type"] == "CONNECTION_STATUS")
 
     @property
     def catalog(self) -> dict[str, Any]:
@@ -153,9 +149,7 @@ def run(
     return Output(process.returncode, text, time.monotonic() - began)
 
 
-def run_until_killed(
-    config: Mapping[str, Any], environment: Mapping[str, str], lines: int, **options: Any
-) -> Output:
+def run_until_killed(config: Mapping[str, Any], environment: Mapping[str, str], lines: int, **options: Any) -> Output:
     """Reads until so many lines were printed, and kills the process without warning."""
     began = time.monotonic()
     process, folder = start("read", config, environment, **options)
@@ -187,14 +181,10 @@ def configured_catalog(streams: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def differences(
-    found: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]], key: Sequence[str]
-) -> str:
+def differences(found: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]], key: Sequence[str]) -> str:
     """What a sync lacks, has too much, twice or otherwise than the truth; empty when nothing."""
     # The CDK prints no column that is null.
-    found, expected = (
-        [{k: v for k, v in row.items() if v is not None} for row in rows] for rows in (found, expected)
-    )
+    found, expected = ([{k: v for k, v in row.items() if v is not None} for row in rows] for rows in (found, expected))
     by_key = {tuple(row.get(name) for name in key): row for row in found}
     truth = {tuple(row.get(name) for name in key): row for row in expected}
     counted = Counter(tuple(row.get(name) for name in key) for row in found)

@@ -178,9 +178,7 @@ def days_with_rows(orchestration: Mapping[str, Any]) -> tuple[date | None, date 
     """The first and the last day that can have rows; None where there is no bound that the vendor promises."""
     kind = _text(orchestration, "type")
     recurrence = orchestration.get("recurrence") or {}
-    in_app = any(
-        str(channel).lower() in ("in_app", "in-app") for channel in orchestration.get("channels") or ()
-    )
+    in_app = any(str(channel).lower() in ("in_app", "in-app") for channel in orchestration.get("channels") or ())
     has_steps = bool(orchestration.get("message_steps") or orchestration.get("nbr_message_steps"))
     ends = [end for end in (orchestration.get("end_time"), recurrence.get("end_time")) if end]
     if kind in ("campaign", "onetime") and not (recurrence or ends or has_steps or in_app):

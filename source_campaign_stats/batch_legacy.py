@@ -77,9 +77,7 @@ class CampaignsOfApps(WindowedRouter):
             f"{len(named):,}",
             f"{len(listed) - len(asked):,}",
         )
-        return named + [
-            _slice(record["app"], record["campaign_token"], record.data.get("name")) for record in asked
-        ]
+        return named + [_slice(record["app"], record["campaign_token"], record.data.get("name")) for record in asked]
 
 
 def legacy_day_record(day: dict[str, Any]) -> dict[str, Any]:

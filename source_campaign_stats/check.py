@@ -73,9 +73,7 @@ def connection_status(
             HttpRequester, {**requester_of(probe.stream), **_TIMEOUTS}, config, name=probe.stream
         )
         # A daemon, so that a vendor that never answers does not keep the process alive.
-        thread = threading.Thread(
-            target=_try, args=(position, probe, requester, outcomes, deadline), daemon=True
-        )
+        thread = threading.Thread(target=_try, args=(position, probe, requester, outcomes, deadline), daemon=True)
         thread.start()
         threads.append(thread)
     for thread in threads:
@@ -84,9 +82,7 @@ def connection_status(
         silent = transient_error(f"no usable answer within {_DEADLINE_SECONDS} seconds. Try again later.")
         failure = outcomes.get(position, silent)
         if failure:
-            return AirbyteConnectionStatus(
-                status=Status.FAILED, message=str(in_plain_words(failure, probe.credential))
-            )
+            return AirbyteConnectionStatus(status=Status.FAILED, message=str(in_plain_words(failure, probe.credential)))
     return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 
 

@@ -33,7 +33,7 @@ def cleaned(config: Mapping[str, Any], specification: Mapping[str, Any]) -> dict
     Example: `{"batch": {"rest_api_key": " k\\n", "project_key": 7}}` becomes
     `{"batch": {"rest_api_key": "k", "project_key": "7", "lookback_days": 30, …}, "timezone": "UTC", …}`.
     """
-    result = _without_nothing(copy.deepcopy(dict(config)))
+    result: dict[str, Any] = _without_nothing(copy.deepcopy(dict(config)))
     for setting in ("start_date", "timezone"):
         if setting in result:
             result[setting] = _as_text(result[setting])
@@ -96,8 +96,7 @@ def _complaints(config: Mapping[str, Any]) -> Iterator[str]:
             return
     if not any(group in config for group in _GROUPS):
         yield (
-            "No vendor is configured. Fill in at least one of the groups "
-            '"Batch", "Batch MEP (legacy)" and "MoEngage".'
+            'No vendor is configured. Fill in at least one of the groups "Batch", "Batch MEP (legacy)" and "MoEngage".'
         )
     for (group, setting), (label, page) in _CREDENTIALS.items():
         if group in config:
@@ -167,9 +166,7 @@ def _app_complaints(apps: Any) -> Iterator[str]:
     names = [app["name"] for app in apps]
     for name in names:
         if names.count(name) > 1:
-            yield (
-                f'Two apps are named "{name}". Give each app a name of its own: it is part of the rows\' key.'
-            )
+            yield (f'Two apps are named "{name}". Give each app a name of its own: it is part of the rows\' key.')
     by_key: dict[str, str] = {}
     for app in apps:
         if (other := by_key.setdefault(app["api_key"], app["name"])) != app["name"]:

@@ -119,9 +119,7 @@ class DayCursor(Cursor):
             slices = self._slices_of(self._window) if self._window else []
         except Exception as error:
             self.ledger.end(error)
-            raise in_plain_words(
-                error, f"{self._stream_name}: the list of campaigns could not be read"
-            ) from error
+            raise in_plain_words(error, f"{self._stream_name}: the list of campaigns could not be read") from error
         self.ledger.planned = self._slices_to_close = len(slices)
         for stream_slice in slices:
             if self.ledger.has_ended:
@@ -172,9 +170,7 @@ class DayCursor(Cursor):
 
     def _slices_of(self, window: Window) -> list[StreamSlice]:
         if self._router is None:
-            return [
-                StreamSlice(partition={}, cursor_slice=Window(day, day).as_slice()) for day in window.days
-            ]
+            return [StreamSlice(partition={}, cursor_slice=Window(day, day).as_slice()) for day in window.days]
         return [
             StreamSlice(
                 partition=campaign.partition,
@@ -211,6 +207,4 @@ class DayCursor(Cursor):
 
     def _emit_state(self) -> None:
         self._state_manager.update_state_for_stream(self._stream_name, None, self._state)
-        self._message_repository.emit_message(
-            self._state_manager.create_state_message(self._stream_name, None)
-        )
+        self._message_repository.emit_message(self._state_manager.create_state_message(self._stream_name, None))

@@ -13,9 +13,7 @@ class ItemRefusedError(AirbyteTracedException):
     """The vendor refuses this one campaign: the others can be read, but the stream is incomplete."""
 
 
-def traced(
-    message: str, failure_type: FailureType, exception: BaseException | None = None
-) -> AirbyteTracedException:
+def traced(message: str, failure_type: FailureType, exception: BaseException | None = None) -> AirbyteTracedException:
     """An error with one text for people and logs (the CDK's last trace shows the internal message)."""
     return AirbyteTracedException(
         message=message, internal_message=message, failure_type=failure_type, exception=exception

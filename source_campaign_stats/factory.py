@@ -57,7 +57,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             component.list_reader = self._lists[component.campaigns.name]
         return component
 
-    def create_simple_retriever(
+    def create_simple_retriever(  # type: ignore[override]
         self,
         model: SimpleRetriever,
         config: Config,
@@ -71,9 +71,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     ) -> Retriever:
         """Lists are read whole and once; a failure ends its stream, unless it is about one campaign."""
         if isinstance(partition_router, WindowedRouter) and request_options_provider:
-            request_options_provider = PerPartitionRequestOptionsProvider(
-                partition_router, request_options_provider
-            )
+            request_options_provider = PerPartitionRequestOptionsProvider(partition_router, request_options_provider)
         retriever = super().create_simple_retriever(
             model,
             config,
@@ -86,9 +84,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         )
         if isinstance(cursor, DayCursor):
             return SliceReader(retriever, cursor.ledger, primary_key)
-        self._lists[name] = ListReader(
-            retriever, name, [primary_key] if isinstance(primary_key, str) else primary_key
-        )
+        self._lists[name] = ListReader(retriever, name, [primary_key] if isinstance(primary_key, str) else primary_key)
         return self._lists[name]
 
     def create_http_requester(
@@ -99,12 +95,12 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         requester._http_client._session.resolve_redirects = lambda *_, **__: iter(())  # type: ignore[method-assign]
         return requester
 
-    def create_concurrent_cursor_from_datetime_based_cursor(
+    def create_concurrent_cursor_from_datetime_based_cursor(  # type: ignore[override]
         self, model_type: Any, component_definition: Mapping[str, Any], *, stream_name: str, **kwargs: Any
     ) -> DayCursor:
         return self._day_cursor(component_definition, stream_name, kwargs["config"], None)
 
-    def create_concurrent_cursor_from_perpartition_cursor(
+    def create_concurrent_cursor_from_perpartition_cursor(  # type: ignore[override]
         self,
         state_manager: Any,
         model_type: Any,

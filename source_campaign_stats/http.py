@@ -119,20 +119,14 @@ class VendorErrorHandler(DefaultErrorHandler):
     one_campaign_gone: Mapping[int, str] = field(default_factory=dict)
     one_campaign_refused: Mapping[int, str] = field(default_factory=dict)
 
-    def interpret_response(
-        self, response_or_exception: requests.Response | Exception | None
-    ) -> ErrorResolution:
+    def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
         if not isinstance(response_or_exception, requests.Response):
             return self._broken_connection(response_or_exception)
         status = response_or_exception.status_code
         if status in self.one_campaign_gone:
-            raise ItemGoneError(
-                message=self._with_words_of_vendor(response_or_exception, self.one_campaign_gone)
-            )
+            raise ItemGoneError(message=self._with_words_of_vendor(response_or_exception, self.one_campaign_gone))
         if status in self.one_campaign_refused:
-            raise ItemRefusedError(
-                message=self._with_words_of_vendor(response_or_exception, self.one_campaign_refused)
-            )
+            raise ItemRefusedError(message=self._with_words_of_vendor(response_or_exception, self.one_campaign_refused))
         if status == requests.codes.too_many_requests:
             return _again(
                 f"{self.vendor} went on answering that there are too many requests (429). "
@@ -146,9 +140,7 @@ class VendorErrorHandler(DefaultErrorHandler):
         if not response_or_exception.ok:
             return self._refusal(response_or_exception)
         answer = decoded(response_or_exception)
-        difference = differs_from(self.documented_answer, answer) or self.contradiction(
-            answer, response_or_exception
-        )
+        difference = differs_from(self.documented_answer, answer) or self.contradiction(answer, response_or_exception)
         if difference:
             return _again(
                 f"{self.vendor} answered something that is not the documented answer: {difference}. "
@@ -192,9 +184,7 @@ class VendorErrorHandler(DefaultErrorHandler):
                 "password) and whether the proxy allows this host.",
             )
         if isinstance(error, requests.exceptions.ProxyError):
-            return _again(
-                f"The proxy in HTTPS_PROXY could not be reached or did not connect to {self.vendor}."
-            )
+            return _again(f"The proxy in HTTPS_PROXY could not be reached or did not connect to {self.vendor}.")
         if isinstance(error, requests.exceptions.ReadTimeout):
             return _again(f"{self.vendor} did not answer in time.")
         return _again(f"The connection to {self.vendor} broke again and again ({type(error).__name__}).")
@@ -269,8 +259,9 @@ def _words_of_vendor(response: requests.Response) -> str:
     """The vendor's own error text: Batch `error_message`, legacy `message`, MoEngage `title`, `description`."""
     answer = decoded(response)
     if isinstance(answer, dict):
-        answer = answer.get("error") if isinstance(answer.get("error"), dict) else answer
-        words = [answer.get(name) for name in ("error_message", "message", "title", "description")]
+        inner = answer.get("error")
+        told = inner if isinstance(inner, dict) else answer
+        words = [told.get(name) for name in ("error_message", "message", "title", "description")]
         text = ", ".join(str(word) for word in words if word)
         if text:
             return text[:300]

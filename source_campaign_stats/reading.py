@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from airbyte_cdk.sources.declarative.retrievers import Retriever, SimpleRetriever
 from airbyte_cdk.sources.types import Record, StreamSlice
@@ -63,7 +63,7 @@ class SliceReader(Retriever):
     def _records(self, records_schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record]:
         first, last = stream_slice[FIRST_DAY], stream_slice[LAST_DAY]
         keys = set()
-        for record in self.retriever.read_records(records_schema, stream_slice):
+        for record in _records_of(self.retriever, records_schema, stream_slice):
             data = record.data
             if not first <= data["date"] <= last:
                 continue
@@ -136,7 +136,7 @@ class ListReader(Retriever):
         records: list[Record] = []
         repeats = 0
         # Without a schema the records stay the objects that the extractor made.
-        for record in self.retriever.read_records({}, stream_slice):
+        for record in _records_of(self.retriever, {}, stream_slice):
             key = tuple(record.data[name] for name in self.primary_key)
             with self._lock:
                 if key not in self._owner:
@@ -149,6 +149,13 @@ class ListReader(Retriever):
         if repeats:
             LOGGER.info("%s: %s items appeared twice because the list moved", self.stream_name, repeats)
         return records
+
+
+def _records_of(
+    retriever: SimpleRetriever, records_schema: Mapping[str, Any], stream_slice: StreamSlice
+) -> Iterable[Record]:
+    """A SimpleRetriever only ever yields records, which its type does not say."""
+    return cast(Iterable[Record], retriever.read_records(records_schema, stream_slice))
 
 
 def _label(stream_slice: StreamSlice) -> str:

@@ -83,8 +83,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         self._register_secrets()
         self.raise_for_configuration()
         requesters = {
-            stream["name"]: stream["retriever"]["requester"]
-            for stream in self._stream_configs(self.resolved_manifest)
+            stream["name"]: stream["retriever"]["requester"] for stream in self._stream_configs(self.resolved_manifest)
         }
         status = connection_status(self._config, requesters.__getitem__, self._new_factory())
         if status.message:
