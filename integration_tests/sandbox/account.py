@@ -1,0 +1,473 @@
+"""The data behind the three APIs: what exists, on which days it has numbers, and which numbers.
+
+Nothing of a row is stored. A row is computed from the seed, its key, its day and its revision, so a big
+account costs as much memory as a small one, and the answers and the truth both read it from here.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from .seeded import Block, Pool, chance, days_between, digest, months_before
+
+Platforms = list[tuple[str, Block]]
+Change = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Span:
+    """The days on which something can have numbers; the edges always have some."""
+
+    first: date
+    last: date
+    edges: frozenset[date] = frozenset()
+
+    @classmethod
+    def of(cls, first: date, last: date) -> Span:
+        """Make a span whose two ends both have numbers."""
+        return cls(first, last, frozenset((first, last)))
+
+
+@dataclass(frozen=True)
+class Orchestration:
+    """A Batch CEP orchestration: `item` is what the list answers, without the status."""
+
+    id: str
+    archetype: str
+    item: dict[str, Any]
+    span: Span | None
+    fixed_status: str | None
+    ends_on: date | None
+    metrics: str
+    platforms: tuple[str, ...] = ()
+    versions: tuple[str | None, ...] = ()
+    steps: tuple[str, ...] = ()
+    array_platforms: bool = False
+    nested_array_platforms: bool = False
+    newest_day_first: bool = False
+
+    def status(self, today: date) -> str:
+        """Return the status that the list shows on a day."""
+        if self.fixed_status:
+            return self.fixed_status
+        return "completed" if self.ends_on and self.ends_on < today else "running"
+
+    def listed(self, today: date) -> dict[str, Any]:
+        """Return the item of the list as it is on a day."""
+        return {**self.item, "status": self.status(today)}
+
+
+@dataclass(frozen=True)
+class OrchestrationDay:
+    """One day of an orchestration, before an API or a stream gives it a shape."""
+
+    day: date
+    metrics: Block
+    platforms: Platforms
+    versions: list[tuple[str | None, Block, Platforms]]
+    steps: list[tuple[str, Block, Platforms]]
+
+
+@dataclass(frozen=True)
+class LegacyCampaign:
+    """A campaign of a Batch MEP app: `item` is what the list answers."""
+
+    token: str
+    item: dict[str, Any]
+    span: Span | None
+    versions: tuple[str, ...] = ()
+
+    @property
+    def dev_only(self) -> bool:
+        """Whether it was sent in dev mode, and so has no statistics."""
+        return bool(self.item["dev_only"])
+
+
+@dataclass
+class LegacyApp:
+    """An app of the Batch MEP account, with its LIVE API key and its campaigns, newest first."""
+
+    name: str
+    key: str
+    campaigns: list[LegacyCampaign] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LegacyDay:
+    """One day of a legacy campaign."""
+
+    day: date
+    metrics: Block
+    versions: list[tuple[str, Block]]
+
+
+Leaf = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class MoEngageCampaign:
+    """A MoEngage campaign: `item` is what the meta endpoint answers, `leaves` where its numbers hang."""
+
+    id: str
+    item: dict[str, Any]
+    span: Span | None
+    channel: str
+    leaves: tuple[Leaf, ...] = ()
+    goals: tuple[str, ...] = ()
+    archived: bool = False
+    empty_platform: bool = False
+
+    @property
+    def is_child(self) -> bool:
+        """Whether it is listed only when children are asked for."""
+        return "parent_campaign_id" in self.item
+
+
+@dataclass(frozen=True)
+class LeafStats:
+    """The numbers of one leaf; a control group has no performance."""
+
+    performance: Block | None
+    goals: list[tuple[str, Block]]
+    funnel: Block
+    failures: list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """One time that the vendors changed past numbers."""
+
+    number: int
+    first_day: date
+    last_day: date
+    fraction: float
+    add_rows: bool
+
+
+@dataclass
+class Account:
+    """One customer's data with all three vendors. `make_account` fills it."""
+
+    seed: int
+    today: date
+    horizon: date
+    days: int
+    density: float
+    batch_rest_key: str
+    project_key: str
+    legacy_rest_key: str
+    workspace_id: str
+    moengage_key: str
+    data_center: str
+    moengage_stats_enabled: bool = True
+    moengage_total: str = "found"
+    moengage_pages_when_empty: int = 0
+    orchestrations: list[Orchestration] = field(default_factory=list)
+    apps: list[LegacyApp] = field(default_factory=list)
+    moengage_campaigns: list[MoEngageCampaign] = field(default_factory=list)
+    restatements: list[Restatement] = field(default_factory=list)
+    edges: list[tuple[str, str, date]] = field(default_factory=list)
+    arrivals: int = 0
+    version: int = 0
+    first_day: date = field(init=False)
+    newcomer: Callable[[Account, int, bool], None] | None = field(default=None, repr=False)
+
+    # --- days -------------------------------------------------------------------------------------------
+
+    def __post_init__(self) -> None:
+        # Fixed once: a later horizon adds days, it does not forget the first ones.
+        self.first_day = self.horizon - timedelta(days=self.days - 1)
+
+    @property
+    def batch_floor(self) -> date:
+        """The earliest `from` that Batch CEP accepts."""
+        return months_before(self.today, 6)
+
+    def days_of(self, key: str, span: Span | None, first: date, last: date) -> Iterator[date]:
+        """Yield the days of a window on which a key has numbers."""
+        if span is None:
+            return
+        first, last = max(first, span.first, self.first_day), min(last, span.last, self.horizon)
+        for day in days_between(first, last):
+            if self._has_row(key, span, day):
+                yield day
+
+    def _has_row(self, key: str, span: Span, day: date) -> bool:
+        if day in span.edges or chance(self.density, self.seed, key, day, "active"):
+            return True
+        return any(r.add_rows and self._is_touched(r, key, day) for r in self.restatements)
+
+    def _is_touched(self, restatement: Restatement, key: str, day: date) -> bool:
+        return restatement.first_day <= day <= restatement.last_day and chance(
+            restatement.fraction, self.seed, key, day, "restated", restatement.number
+        )
+
+    def revision(self, key: str, day: date) -> int:
+        """Return how often the row was restated."""
+        return sum(self._is_touched(r, key, day) for r in self.restatements)
+
+    # --- rows -------------------------------------------------------------------------------------------
+
+    def _pool(self, name: str, make: Callable[[random.Random], Block]) -> Pool:
+        pools: dict[str, Pool] = self.__dict__.setdefault("_pools", {})
+        if name not in pools:
+            pools[name] = Pool(make, self.seed, name)
+        return pools[name]
+
+    def orchestration_days(self, o: Orchestration, first: date, last: date) -> Iterator[OrchestrationDay]:
+        """Yield the days of an orchestration that have numbers, oldest first."""
+        whole = self._pool(f"batch-{o.metrics}", lambda rng: batch_block(rng, o.metrics))
+        part = self._pool(f"batch-{o.metrics}-part", lambda rng: batch_block(rng, o.metrics, part=True))
+        for day in self.days_of(o.id, o.span, first, last):
+            base, revision = digest(self.seed, o.id, day), self.revision(o.id, day)
+
+            def split(n: int, base: int = base, revision: int = revision) -> Platforms:
+                start = n * len(o.platforms)
+                return [(name, part.block(base, revision, start + k)) for k, name in enumerate(o.platforms)]
+
+            versions = [(v, whole.block(base, revision, 501 + n), split(1 + n)) for n, v in enumerate(o.versions)]
+            steps = [(s, whole.block(base, revision, 701 + n), split(9 + n)) for n, s in enumerate(o.steps)]
+            yield OrchestrationDay(day, whole.block(base, revision), split(0), versions, steps)
+
+    def legacy_days(
+        self, app: LegacyApp, campaign: LegacyCampaign, first: date | None = None, last: date | None = None
+    ) -> Iterator[LegacyDay]:
+        """Yield the days of a legacy campaign, oldest first; the API knows no window, the truth does."""
+        tested = self._pool("legacy-ab", lambda rng: legacy_block(rng, optins=False))
+        plain = self._pool("legacy", legacy_block)
+        version = self._pool("legacy-version", lambda rng: legacy_block(rng, errors=False))
+        key = f"{app.key}/{campaign.token}"
+        for day in self.days_of(key, campaign.span, first or date.min, last or date.max):
+            base, revision = digest(self.seed, key, day), self.revision(key, day)
+            yield LegacyDay(
+                day,
+                (tested if campaign.versions else plain).block(base, revision),
+                [(name, version.block(base, revision, n)) for n, name in enumerate(campaign.versions)],
+            )
+
+    def moengage_days(self, campaign: MoEngageCampaign, first: date, last: date) -> Iterator[date]:
+        """Yield the days of a MoEngage campaign that have numbers, oldest first."""
+        return self.days_of(campaign.id, campaign.span, first, last)
+
+    def leaf_stats(
+        self, campaign: MoEngageCampaign, leaf: Leaf, day: date, attribution_type: str, metric_type: str
+    ) -> LeafStats:
+        """Return one leaf's numbers of one day; they depend on how conversions and metrics are counted."""
+        base = digest(self.seed, campaign.id, leaf, day, metric_type)
+        revision = self.revision(campaign.id, day)
+        channel, control = campaign.channel, leaf[2].endswith("_control_group")
+        performance = self._pool(f"moengage-{channel}", lambda rng: performance_block(rng, channel))
+        funnel = self._pool(f"funnel-{channel}", lambda rng: funnel_block(rng, channel))
+        small = self._pool("funnel-control", lambda rng: {"reachable_users_in_segment": rng.randrange(10**6)})
+        goal = self._pool("goal", goal_block)
+        goals_base = digest(base, attribution_type)
+        return LeafStats(
+            None if control else performance.block(base, revision),
+            # The page documents a name inside the goal as well; some have it.
+            [
+                (name, {**({"goal_name": name} if n % 2 else {}), **goal.block(goals_base, revision, n)})
+                for n, name in enumerate(campaign.goals)
+            ],
+            (small if control else funnel).block(base, revision),
+            self._failures(leaf[2], base, revision),
+        )
+
+    def _failures(self, variation: str, base: int, revision: int) -> list[tuple[str, int]]:
+        if variation.endswith("_control_group"):
+            # The vendor's own spelling.
+            reason = variation.replace("campaign", "campaing")
+            return [(f"user_removed_due_to_{reason}", base % 977 + revision)]
+        count = base % (len(FAILURE_REASONS) + 1)
+        return [(reason, base % (97 + n) + revision) for n, reason in enumerate(FAILURE_REASONS[:count])]
+
+    # --- change -----------------------------------------------------------------------------------------
+
+    def restate(self, first_day: date, last_day: date, fraction: float = 0.3, add_rows: bool = False) -> list[Change]:
+        """Change past numbers, and with `add_rows` fill days that had none; returns (stream, key) of each."""
+        number = len(self.restatements) + 1
+        self.restatements.append(Restatement(number, first_day, last_day, fraction, add_rows))
+        self.version += 1
+        return list(self._changes(self.restatements[-1]))
+
+    def _changes(self, made: Restatement) -> Iterator[Change]:
+        window = (made.first_day, made.last_day)
+        for o in self.orchestrations:
+            for day in self.days_of(o.id, o.span, *window):
+                if self._is_touched(made, o.id, day):
+                    yield "orchestration_stats", (o.id, day.isoformat())
+        for app in self.apps:
+            for legacy in app.campaigns:
+                key = f"{app.key}/{legacy.token}"
+                for day in self.days_of(key, legacy.span, *window):
+                    if self._is_touched(made, key, day):
+                        yield "legacy_campaign_stats", (app.name, legacy.token, day.isoformat())
+        for campaign in self.moengage_campaigns:
+            for day in self.moengage_days(campaign, *window):
+                if self._is_touched(made, campaign.id, day):
+                    for leaf in campaign.leaves:
+                        yield "moengage_campaign_stats", (day.isoformat(), campaign.id, *leaf)
+
+    def add_day(self, n: int = 1, newcomers: bool = True) -> None:
+        """Let n more days pass; on each, with `newcomers`, one new thing of each vendor appears."""
+        for _ in range(n):
+            self.horizon += timedelta(days=1)
+            self.today = max(self.today, self.horizon + timedelta(days=1))
+            if newcomers:
+                self.grow(with_rows=True)
+        self.version += 1
+
+    def grow(self, with_rows: bool = False) -> None:
+        """Put one new orchestration, legacy campaign and MoEngage campaign at the front of the lists."""
+        self.arrivals += 1
+        self.version += 1
+        if self.newcomer:
+            self.newcomer(self, self.arrivals, with_rows)
+
+
+# --- metric blocks --------------------------------------------------------------------------------------
+
+FAILURE_REASONS = (
+    "DeviceTokenNotForTopic",
+    "Frequency capping (7 days, 3 messages)",
+    "user_removed_due_to_dnd",
+    'Template error: "{{ user.name }}" is undefined',
+    "Opérateur injoignable – réessayer",
+)
+
+_CONVERSIONS = ("unique_conversion", "total_conversion", "total_revenue", "revenue_per_mille")
+BATCH_METRICS: dict[str, tuple[str, ...]] = {
+    "push": (
+        *("sent", "delivered", "sent_optin", "unique_open", "unique_direct_open", "total_open"),
+        *("unique_click", "total_click", "total_bounce", "skipped"),
+        *(*_CONVERSIONS, "dismissed", "displayed"),
+    ),
+    "email": (
+        *("sent", "delivered", "unique_open", "total_open", "unique_machine_open", "unique_click"),
+        *("total_click", "spam", "unsubscribe", "total_bounce", "skipped", *_CONVERSIONS),
+    ),
+    "sms": (
+        *("sent", "delivered", "unique_click", "total_click", "unsubscribe", "total_bounce"),
+        *("skipped", *_CONVERSIONS),
+    ),
+    "in_app": ("delivered", "unique_click", "total_click", "dismissed"),
+    "universal": (
+        *("sent", "delivered", "sent_optin", "unique_open", "unique_direct_open", "total_open"),
+        *("unique_machine_open", "unique_click", "total_click", "spam", "unsubscribe", "total_bounce"),
+        *("skipped", *_CONVERSIONS, "dismissed", "displayed"),
+    ),
+}
+_NOT_PER_PLATFORM = {"spam", "unsubscribe", "skipped", "dismissed", "displayed"}
+
+
+def batch_block(rng: random.Random, metrics: str, part: bool = False) -> Block:
+    """Make one block of Batch CEP metrics as that channel has them."""
+    block: Block = {}
+    left = rng.randint(20, 80_000)
+    for name in BATCH_METRICS[metrics]:
+        if part and metrics != "in_app" and name in _NOT_PER_PLATFORM:
+            continue
+        if name == "total_revenue":
+            # Whole numbers come without a point, as in the vendor's example.
+            block[name] = rng.choice((rng.randint(0, 900), rng.random() * 1e4, round(rng.random() * 1e4, 2)))
+        elif name == "revenue_per_mille":
+            block[name] = round(block["total_revenue"] / max(block["total_conversion"], 1) * 1000, 2)
+        else:
+            block[name] = left
+            left = int(left * rng.uniform(0.4, 1.0))
+    if rng.random() < 0.03:
+        block["unique_view"] = 5
+    if rng.random() < 0.04:
+        block[rng.choice([name for name in block if name not in ("sent", "delivered")])] = None
+    return block
+
+
+def legacy_block(rng: random.Random, optins: bool = True, errors: bool = True) -> Block:
+    """Make one block of legacy metrics."""
+    sent = rng.randint(20, 90_000)
+    block = {"sent": sent}
+    if optins:
+        block["sent_optins"] = int(sent * rng.random())
+    block["direct_open"] = int(sent * rng.random() * 0.2)
+    block["influenced_open"] = int(sent * rng.random() * 0.2)
+    block["reengaged"] = rng.randrange(60)
+    if errors:
+        block["errors"] = rng.randrange(20)
+    return block
+
+
+_RATES = {
+    *("ctr", "delivery_rate", "read_rate", "sent_rate", "failure_rate", "open_rate", "ctor", "unsub_rate"),
+    *("bounce_rate", "complaints_rate"),
+}
+PERFORMANCE: dict[str, tuple[str, ...]] = {
+    "PUSH": (
+        *("attempted", "sent", "failed", "impression", "click", "eligible_users", "adjusted_open"),
+        *("ctr", "delivery_rate", "sent_rate", "failure_rate"),
+    ),
+    "EMAIL": (
+        *("attempted", "sent", "failed", "bounced", "delivered", "opened", "click", "unsubscribe"),
+        *("complaint", "hard_bounce", "soft_bounce", "adjusted_open", "open_rate", "ctor", "ctr"),
+        *("unsub_rate", "bounce_rate", "complaints_rate", "delivery_rate"),
+    ),
+    "WHATSAPP": ("attempted", "sent", "failed", "delivered", "read", "click", "read_rate", "delivery_rate"),
+    "INAPP": ("impression", "click", "closed_click", "ctr"),
+    "AUDIENCE": ("attempted", "successfully_synced", "failed"),
+}
+FUNNEL: dict[str, tuple[str, ...]] = {
+    "PUSH": (
+        *("reachable_users_in_segment", "segment_after_uninstall", "after_fc", "users_after_dup", "sent"),
+        *("user_devices", "impressions", "active_device_token", "after_invalid_removal"),
+    ),
+    "EMAIL": (
+        *("total_user_in_segment", "user_with_email", "user_with_email_after__h_b"),
+        *("user_after_duplicate_removal", "after_personalization_removal", "sent", "delivered"),
+    ),
+    "WHATSAPP": ("reachable_users_in_segment", "after_fc", "sent", "delivered"),
+    "INAPP": ("reachable_users_in_segment", "impressions"),
+    "AUDIENCE": ("total_user_in_segment",),
+}
+
+
+def performance_block(rng: random.Random, channel: str) -> Block:
+    """Make one block of MoEngage performance metrics as that channel has them."""
+    block: Block = {}
+    left = rng.randint(50, 90_000)
+    for name in PERFORMANCE[channel]:
+        if name in _RATES:
+            block[name] = rng.choice((rng.randint(0, 100), rng.random() * 100, round(rng.random() * 100, 2)))
+        else:
+            block[name] = left
+            left = int(left * rng.uniform(0.5, 1.0))
+    return block
+
+
+def funnel_block(rng: random.Random, channel: str) -> Block:
+    """Make one block of MoEngage's delivery funnel."""
+    left, block = rng.randint(50, 10**6), {}
+    for name in FUNNEL[channel]:
+        block[name] = left
+        left = int(left * rng.uniform(0.7, 1.0))
+    return block
+
+
+def goal_block(rng: random.Random) -> Block:
+    """Make one goal's numbers; some goals have revenue, some not."""
+    block: Block = {
+        "conversions": rng.randrange(10**5),
+        "cvr": round(rng.random() * 40, 4),
+        "uplift": rng.choice((0, round(rng.uniform(-50, 80), 2))),
+    }
+    if rng.random() < 0.5:
+        block |= {
+            "total": rng.randrange(10**4),
+            "unique": rng.randrange(10**3),
+            "revenue": rng.random() * 10**5,
+            "average_order_value": round(rng.random() * 200, 2),
+            "average_revenue_per_user": rng.random() * 9,
+            "gcg_uplift": round(rng.uniform(-9, 9), 3),
+        }
+    return block

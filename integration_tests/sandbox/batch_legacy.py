@@ -1,0 +1,105 @@
+"""Batch MEP, "legacy": /1.1/{APP_API_KEY}/campaigns/list and /campaigns/stats/{token}."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+from urllib.parse import unquote
+
+from .account import Account, LegacyApp, LegacyDay
+from .checks import parse_count
+from .limits import Limits, Window
+from .messages import Answer, Call, RefusedError, Route
+
+PREFIX = "/1.1/"
+MESSAGES = {
+    10: (401, "AUTHENTICATION_INVALID"),
+    12: (403, "API_MISUSE"),
+    20: (404, "ROUTE_NOT_FOUND"),
+    30: (400, "MALFORMED_PARAMETER"),
+    0: (500, "SERVER_ERROR"),
+    60: (429, "TOO_MANY_REQUESTS"),
+}
+
+
+def error(code: int, headers: dict[str, str] | None = None, status: int | None = None) -> Answer:
+    """Return an error as Batch MEP words it."""
+    usual, message = MESSAGES[code]
+    return Answer(status or usual, {"code": code, "message": message}, headers or {})
+
+
+def route(account: Account, path: str) -> Route:
+    """Return what a path of this vendor means; an unknown key is not shown either, it may be half of one."""
+    key, _, rest = path.removeprefix(PREFIX).partition("/")
+    app = next((app.name for app in account.apps if app.key == unquote(key)), None)
+    shown = f"{PREFIX}{app or '(unknown app key)'}/{rest}"
+    if rest == "campaigns/list":
+        return Route("legacy_list", shown, app)
+    token = rest.removeprefix("campaigns/stats/")
+    if token != rest and token and "/" not in token:
+        return Route("legacy_stats", shown, app, unquote(token))
+    return Route(None, shown, app)
+
+
+class BatchLegacy:
+    """Answers as Batch MEP does."""
+
+    def __init__(self, account: Account, limits: Limits) -> None:
+        self.account = account
+        self._window = Window(limits.legacy_per_minute, 60.0)
+
+    def authenticate(self, call: Call) -> None:
+        """Refuse anything but the company's REST key and a LIVE key of one of its apps."""
+        given = (call.header("X-Authorization") or "").encode()
+        known = hmac.compare_digest(given, self.account.legacy_rest_key.encode())
+        if not known or route(self.account, call.path).app is None:
+            raise RefusedError(error(10))
+
+    def limit(self, route: Route, now: float) -> dict[str, str]:
+        """Count the call, or refuse it: this vendor names no wait."""
+        if not self._window.has_room(now):
+            raise RefusedError(error(60))
+        self._window.take(now)
+        return {}
+
+    def answer(self, call: Call, route: Route) -> Answer:
+        """Answer a call whose sender is known."""
+        if call.method != "GET":
+            raise RefusedError(error(20, status=405))
+        app = next(app for app in self.account.apps if app.name == route.app)
+        if route.endpoint == "legacy_list":
+            return Answer(200, self._list(app, call.query))
+        return Answer(200, self._stats(app, route.token or "", call.query))
+
+    def _list(self, app: LegacyApp, query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        for name, values in query.items():
+            if name not in ("from", "limit", "live", "from_api") or len(values) > 1:
+                raise RefusedError(error(30))
+        offset = parse_count(query.get("from", ["0"])[0])
+        limit = parse_count(query.get("limit", ["10"])[0])
+        if offset is None or limit is None or not 1 <= limit <= 100:
+            raise RefusedError(error(30))
+        items = [campaign.item for campaign in list(app.campaigns)]
+        for name in ("live", "from_api"):
+            if name in query:
+                flag = query[name][0]
+                if flag not in ("true", "false"):
+                    raise RefusedError(error(30))
+                items = [item for item in items if item[name] is (flag == "true")]
+        return items[offset : offset + limit]
+
+    def _stats(self, app: LegacyApp, token: str, query: dict[str, list[str]]) -> dict[str, Any]:
+        if query:
+            raise RefusedError(error(30))
+        found = next((c for c in list(app.campaigns) if c.token == token), None)
+        if found is None or found.dev_only:
+            raise RefusedError(error(20))
+        days = self.account.legacy_days(app, found)
+        return {"campaign_token": token, "detail": [_row(day) for day in days]}
+
+
+def _row(day: LegacyDay) -> dict[str, Any]:
+    row: dict[str, Any] = {"date": day.day.isoformat(), **day.metrics}
+    if day.versions:
+        row["versions"] = dict(day.versions)
+    return row

@@ -1,0 +1,71 @@
+"""Numbers made from a seed: the same key gives the same number, whatever was asked before."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import date, timedelta
+from hashlib import blake2b
+from typing import Any
+
+Block = dict[str, Any]
+
+# A prime, so that the strides below visit every block before they repeat one.
+POOL_SIZE = 2003
+REVISION_STRIDE = 1009
+PART_STRIDE = 389
+
+
+def digest(*parts: object) -> int:
+    """Return 64 bits that depend on nothing but the parts."""
+    text = "\x1f".join(map(str, parts)).encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+
+
+def chance(share: float, *parts: object) -> bool:
+    """Return true for about `share` of all possible parts."""
+    return share >= 1 or digest(*parts) < share * 2**64
+
+
+def hexadecimal(length: int, *parts: object) -> str:
+    """Return an id of hex digits."""
+    text = "\x1f".join(map(str, parts)).encode()
+    return blake2b(text, digest_size=32).hexdigest()[:length]
+
+
+def base36(length: int, *parts: object) -> str:
+    """Return an id as Batch makes them: digits and small letters."""
+    number, text = int(hexadecimal(64, *parts), 16), ""
+    while len(text) < length:
+        number, rest = divmod(number, 36)
+        text += "0123456789abcdefghijklmnopqrstuvwxyz"[rest]
+    return text
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """Return every day from first to last, both included."""
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def months_before(day: date, months: int) -> date:
+    """Return the same day of the month so many calendar months earlier, or that month's last day."""
+    index = day.year * 12 + day.month - 1 - months
+    year, month = divmod(index, 12)
+    following = date(year + (month == 11), (month + 1) % 12 + 1, 1)
+    return date(year, month + 1, min(day.day, (following - timedelta(days=1)).day))
+
+
+class Pool:
+    """A stock of metric blocks.
+
+    An answer of 180 days, 20 steps and 3 platforms holds 15,000 blocks: looking them up is what keeps
+    the sandbox quicker than the connector it measures. Blocks are shared, so nobody may change one.
+    """
+
+    def __init__(self, make: Callable[[random.Random], Block], *key: object) -> None:
+        rng = random.Random(digest("pool", *key))
+        self._blocks = [make(rng) for _ in range(POOL_SIZE)]
+
+    def block(self, base: int, revision: int = 0, part: int = 0) -> Block:
+        """Return the block of a key; another revision always gives another block."""
+        return self._blocks[(base + revision * REVISION_STRIDE + part * PART_STRIDE) % POOL_SIZE]
