@@ -94,9 +94,11 @@ def command() -> list[str]:
     return [str(Path(sysconfig.get_path("scripts")) / "source-campaign-stats")]
 
 
-def command_on(day: str) -> list[str]:
-    """The same command on a machine whose clock shows another day: `2026-11-22` or `2026-11-22T23:30:00`."""
-    return [sys.executable, str(Path(__file__).parent / "on_day.py"), day]
+def command_with(*, day: str | None = None, speed: float | None = None) -> list[str]:
+    """The same command on a machine whose clock shows another day, or runs faster."""
+    options = [f"--day={day}"] if day else []
+    options += [f"--speed={speed}"] if speed else []
+    return [sys.executable, str(Path(__file__).parent / "altered_clock.py"), *options]
 
 
 def start(
