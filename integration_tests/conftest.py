@@ -39,7 +39,7 @@ class World:
         return "\n".join(told)
 
 
-@pytest.fixture()
+@pytest.fixture
 def world() -> Iterator[World]:
     account = make_account(seed=11, days=20, orchestrations=24, legacy_campaigns=4, moengage_campaigns=12)
     with Sandbox(account) as sandbox:

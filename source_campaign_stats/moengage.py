@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event, Lock
 from typing import Any
 
 import requests
@@ -19,6 +20,7 @@ from source_campaign_stats.records import with_timestamps
 _TIMESTAMPS = ("campaign_start_time",)
 _IDS_IN_A_CALL = 10
 _WALKS_OF_A_DAY = 4
+_SECONDS_TO_LEARN = 60
 
 
 @dataclass
@@ -66,12 +68,15 @@ class PagesOfADay(PaginationStrategy):
     comes twice), and fails when it stays incomplete.
 
     With ids, the vendor's page can be read as "the number of ids asked for", so that quiet campaigns are counted
-    and not shown. Which it is, the first such answer of a sync tells: asked again, it stays as it is.
+    and not shown. Which it is, the first such answer of a sync tells: asked again, it stays as it is. The other
+    workers wait for that one call, so that it is made once.
     """
 
     config: Config
     page_size: int
     _total_counts_ids: bool | None = None
+    _first_to_ask_again: Lock = field(default_factory=Lock)
+    _has_learned: Event = field(default_factory=Event)
 
     @property
     def initial_token(self) -> Page:
@@ -113,12 +118,20 @@ class PagesOfADay(PaginationStrategy):
     def _is_whole(self, total: int, seen: frozenset[str], page: Page) -> bool:
         asked = len(page.campaign_ids or ())
         if len(seen) >= total:
-            if asked and total < asked:
-                self._total_counts_ids = False
+            if asked and (total < asked or page.walk > 1):
+                self._learn(total_counts_ids=False)
             return True
-        if total == asked and page.walk > 1 and self._total_counts_ids is None:
-            self._total_counts_ids = True
-        return total == asked and self._total_counts_ids is True
+        if total != asked:
+            return False
+        if page.walk > 1 and self._total_counts_ids is None:
+            self._learn(total_counts_ids=True)
+        if self._total_counts_ids is None and not self._first_to_ask_again.acquire(blocking=False):
+            self._has_learned.wait(_SECONDS_TO_LEARN)
+        return self._total_counts_ids is True
+
+    def _learn(self, total_counts_ids: bool) -> None:
+        self._total_counts_ids = total_counts_ids
+        self._has_learned.set()
 
 
 def leaves(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

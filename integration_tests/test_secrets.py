@@ -1,0 +1,126 @@
+"""Keys that can send messages to millions of phones are never printed, stored, or sent to anybody else."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from integration_tests.conftest import ENDPOINTS, STREAMS, World
+from integration_tests.process import Output, command_with, run
+from integration_tests.sandbox import Fault
+
+FAST = command_with(speed=20)
+
+
+def keys_of(config: dict[str, Any]) -> dict[str, str]:
+    """Every secret of a configuration, and the Basic header made of two of its values."""
+    moengage = config["moengage"]
+    pair = f"{moengage['workspace_id']}:{moengage['api_key']}".encode()
+    return {
+        "Batch REST key": config["batch"]["rest_api_key"],
+        "legacy REST key": config["batch_legacy"]["rest_api_key"],
+        **{f"key of {app['name']}": app["api_key"] for app in config["batch_legacy"]["apps"]},
+        "MoEngage key": moengage["api_key"],
+        "Basic header": base64.b64encode(pair).decode(),
+    }
+
+
+def printed_keys(output: Output, keys: dict[str, str]) -> list[str]:
+    return [
+        f"{name}: …{output.text[max(0, output.text.index(key) - 200) : output.text.index(key)]}"
+        for name, key in keys.items()
+        if key in output.text
+    ]
+
+
+@pytest.mark.parametrize("verb", ["check", "discover", "read"])
+def test_no_key_is_printed_by_any_verb_at_any_log_level(world: World, verb: str) -> None:
+    for arguments, variables in (([], {}), (["--debug"], {}), ([], {"LOG_LEVEL": "debug"})):
+        environment = {**world.sandbox.environment, **variables}
+        output = run(verb, world.config, environment, streams=STREAMS, arguments=arguments)
+        assert output.exit_code == 0, output.text[-2000:]
+        assert not printed_keys(output, keys_of(world.config))
+
+
+@pytest.mark.parametrize("kind", ["401", "403", "400", "404", "503", "reset", "cut_body", "html", "redirect", "hang"])
+def test_no_key_is_printed_whatever_goes_wrong(world: World, kind: str) -> None:
+    for endpoint in ENDPOINTS:
+        world.sandbox.inject(Fault(kind, endpoint, times=None, seconds=5))
+    for verb, arguments in (("read", []), ("read", ["--debug"]), ("check", ["--debug"])):
+        output = run(
+            verb, world.config, world.sandbox.environment, streams=STREAMS, arguments=arguments, executable=FAST
+        )
+        assert not printed_keys(output, keys_of(world.config)), verb
+
+
+def test_no_key_is_printed_when_the_certificate_or_the_proxy_is_refused(world: World) -> None:
+    untrusted = {key: value for key, value in world.sandbox.environment.items() if "BUNDLE" not in key}
+    no_proxy_there = {**world.sandbox.environment, "HTTPS_PROXY": "http://user:proxy-password-77@127.0.0.1:9"}
+    for environment in (untrusted | {"REQUESTS_CA_BUNDLE": ""}, no_proxy_there):
+        for verb in ("check", "read"):
+            output = run(verb, world.config, environment, streams=STREAMS, arguments=["--debug"], executable=FAST)
+            assert not printed_keys(output, keys_of(world.config) | {"proxy": "proxy-password-77"}), verb
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "first-half-of-key\nsecond-half-of-key",
+        918273645546372819,
+        ["a-key-in-a-list-12345"],
+        {"a": "key-in-a-group-77"},
+    ],
+    ids=["line break", "number", "list", "group"],
+)
+def test_no_part_of_a_key_is_printed_when_it_was_pasted_wrongly(world: World, pasted: Any) -> None:
+    places = [
+        ("batch", "rest_api_key"),
+        ("batch_legacy", "rest_api_key"),
+        ("moengage", "api_key"),
+    ]
+    for group, name in places:
+        config = json.loads(json.dumps(world.config))
+        config[group][name] = pasted
+        for verb in ("check", "read"):
+            output = run(verb, config, world.sandbox.environment, streams=STREAMS, arguments=["--debug"])
+            for part in ("first-half-of-key", "second-half", "918273645546372819", "a-key-in-a-list", "key-in-a-group"):
+                assert part not in output.text, (verb, group, name)
+
+
+def test_the_key_of_an_app_pasted_with_a_line_break_is_not_printed(world: World) -> None:
+    world.config["batch_legacy"]["apps"][1]["api_key"] = "first-half-of-key\nsecond-half-of-key"
+    output = run("check", world.config, world.sandbox.environment, arguments=["--debug"])
+    assert output.connection_status["status"] == "FAILED"
+    assert "line break" in output.connection_status["message"]
+    assert "half-of-key" not in output.text
+    assert not world.sandbox.requests
+
+
+def test_white_space_around_keys_is_removed(world: World) -> None:
+    world.config["batch"]["rest_api_key"] = f"  {world.config['batch']['rest_api_key']}\n"
+    world.config["moengage"]["workspace_id"] = f"\t{world.config['moengage']['workspace_id']} "
+    world.config["batch_legacy"]["apps"][0]["api_key"] += "\r\n"
+    output = run("check", world.config, world.sandbox.environment)
+    assert output.connection_status == {"status": "SUCCEEDED"}
+
+
+def test_no_redirection_is_followed_and_only_the_vendors_hosts_are_asked(world: World) -> None:
+    for endpoint in ENDPOINTS:
+        world.sandbox.inject(Fault("redirect", endpoint))
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
+    assert output.exit_code == 0
+    assert {request.host for request in world.sandbox.requests} == {"api.batch.com", "api-01.moengage.com"}
+
+
+def test_batch_only_ever_gets_get(world: World) -> None:
+    run("check", world.config, world.sandbox.environment)
+    run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    methods = {request.method for request in world.sandbox.requests if request.host == "api.batch.com"}
+    assert methods == {"GET"}
+
+
+def test_no_state_holds_a_key(world: World) -> None:
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    states = json.dumps(output.states)
+    assert not [name for name, key in keys_of(world.config).items() if key in states]
