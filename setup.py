@@ -12,9 +12,13 @@ setup(
     package_data={"source_campaign_stats": ["manifest.yaml", "schemas/*.json"]},
     install_requires=["airbyte-cdk~=7.39.1", "orjson>=3.10,<4", "PyYAML>=6,<7", "requests>=2.32,<3"],
     extras_require={
+        "demo": ["duckdb~=1.4", "matplotlib~=3.10"],
         "tests": [
+            "duckdb~=1.4",
             "freezegun~=1.5",
             "jsonschema~=4.23",
+            "matplotlib~=3.10",
+            "psycopg[binary]~=3.3",
             "pytest~=9.0",
             "requests-mock~=1.12",
             "trustme~=1.2",

@@ -19,7 +19,7 @@ from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
 from source_campaign_stats.cursor import WindowedRouter
 from source_campaign_stats.days import Window
 from source_campaign_stats.http import VendorErrorHandler, decoded
-from source_campaign_stats.records import as_timestamp, with_timestamps
+from source_campaign_stats.records import as_array, as_timestamp, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -104,11 +104,12 @@ class OrchestrationsWithRows(WindowedRouter):
         skipped = set(self.config["batch"].get("skip_orchestration_ids", []))
         asked = [item for item in listed if item["id"] not in skipped and can_have_rows(item.data, window)]
         LOGGER.info(
-            "orchestration_stats: asked %s of %s orchestrations, the others can have no rows between %s and %s",
+            "orchestration_stats: asked %s of %s orchestrations, the others can have no rows between %s and %s%s",
             f"{len(asked):,}",
             f"{len(listed):,}",
             window.first,
             window.last,
+            f" or are among the {len(skipped)} to skip" if skipped else "",
         )
         return [
             StreamSlice(
@@ -135,14 +136,10 @@ def orchestration_record(item: Mapping[str, Any]) -> Orchestration:
     Example: `{"recurrence": {"repeat_fequency": 1}}` -> `{"recurrence": {"repeat_frequency": 1}}`.
     """
     record = Orchestration(with_timestamps(item, _TIMESTAMPS))
-    if "messages_steps" in record:
-        record.setdefault("message_steps", record["messages_steps"])
-        del record["messages_steps"]
+    _rename(record, "messages_steps", "message_steps")
     if isinstance(record.get("recurrence"), dict):
         recurrence = with_timestamps(record["recurrence"], ("end_time",))
-        if "repeat_fequency" in recurrence:
-            recurrence.setdefault("repeat_frequency", recurrence["repeat_fequency"])
-            del recurrence["repeat_fequency"]
+        _rename(recurrence, "repeat_fequency", "repeat_frequency")
         record["recurrence"] = recurrence
     record.has_unreadable_dates = _sending_dates(item) != _sending_dates(record)
     return record
@@ -154,10 +151,13 @@ def day_record(day: dict[str, Any]) -> dict[str, Any]:
     Example: `{"date": "2026-11-20", "sent": 3, "platform": {"android": {"sent": 3}}}` and the same with
     `[{"platform": "ANDROID", "sent": 3}]` -> `{…, "platforms": [{"platform": "android", "sent": 3}]}`.
     """
+    day["date"] = day["date"][:10]
     _platforms_as_array(day)
-    for parts in ("versions", "message_steps"):
-        for part in day.get(parts) or ():
-            _platforms_as_array(part)
+    for parts, name in (("versions", "version"), ("message_steps", "step_id")):
+        if parts in day:
+            day[parts] = as_array(day[parts], name)
+            for part in day[parts] or ():
+                _platforms_as_array(part)
     return day
 
 
@@ -178,30 +178,42 @@ def days_with_rows(orchestration: Mapping[str, Any]) -> tuple[date | None, date 
     """The first and the last day that can have rows; None where there is no bound that the vendor promises."""
     kind = _text(orchestration, "type")
     recurrence = orchestration.get("recurrence") or {}
+    if not isinstance(recurrence, Mapping):
+        return None, None
     in_app = any(str(channel).lower() in ("in_app", "in-app") for channel in orchestration.get("channels") or ())
     has_steps = bool(orchestration.get("message_steps") or orchestration.get("nbr_message_steps"))
     ends = [end for end in (orchestration.get("end_time"), recurrence.get("end_time")) if end]
     if kind in ("campaign", "onetime") and not (recurrence or ends or has_steps or in_app):
         start = _date(orchestration.get("start_time"))
-        return (start - _BEFORE_START, start + _AFTER_SENDING) if start else (None, None)
+        return _shifted(start, -_BEFORE_START), _shifted(start, _AFTER_SENDING)
     end = max((day for day in map(_date, ends) if day), default=None)
-    if end and has_steps:
-        return None, end + _AFTER_LAST_STEP
-    if end and (in_app or kind in ("recurring", "warmup", "warm-up", "warm_up")):
-        return None, end + _AFTER_SENDING
+    if has_steps:
+        return None, _shifted(end, _AFTER_LAST_STEP)
+    if in_app or kind in ("recurring", "warmup", "warm-up", "warm_up"):
+        return None, _shifted(end, _AFTER_SENDING)
     return None, None
 
 
+def _shifted(day: date | None, duration: timedelta) -> date | None:
+    try:
+        return day + duration if day else None
+    except OverflowError:
+        # `0001-01-01` and `9999-12-31` stand for "no date".
+        return None
+
+
 def _platforms_as_array(part: dict[str, Any]) -> None:
-    if "platform" not in part:
-        return
-    platforms = part.pop("platform")
-    if isinstance(platforms, dict):
-        platforms = [{"platform": name, **numbers} for name, numbers in platforms.items()]
-    for numbers in platforms or ():
-        if isinstance(numbers.get("platform"), str):
-            numbers["platform"] = numbers["platform"].lower()
-    part["platforms"] = platforms
+    if "platform" in part:
+        platforms = as_array(part.pop("platform"), "platform")
+        for numbers in platforms or ():
+            numbers["platform"] = str(numbers.get("platform", "")).lower()
+        part["platforms"] = platforms
+
+
+def _rename(item: dict[str, Any], misspelt: str, name: str) -> None:
+    if misspelt in item:
+        value = item.pop(misspelt)
+        item[name] = item.get(name) or value
 
 
 def _sending_dates(item: Mapping[str, Any]) -> list[bool]:

@@ -14,7 +14,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 from source_campaign_stats.cursor import WindowedRouter
 from source_campaign_stats.days import Window
 from source_campaign_stats.http import decoded
-from source_campaign_stats.records import with_timestamps
+from source_campaign_stats.records import as_array, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -85,9 +85,9 @@ def legacy_day_record(day: dict[str, Any]) -> dict[str, Any]:
 
     Example: `{"versions": {"a": {"sent": 486}}}` -> `{"versions": [{"version": "a", "sent": 486}]}`.
     """
-    versions = day.get("versions")
-    if isinstance(versions, dict):
-        day["versions"] = [{"version": name, **numbers} for name, numbers in versions.items()]
+    day["date"] = day["date"][:10]
+    if "versions" in day:
+        day["versions"] = as_array(day["versions"], "version")
     return day
 
 

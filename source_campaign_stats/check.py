@@ -14,7 +14,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_campaign_stats.configuration import today
 from source_campaign_stats.days import Window
-from source_campaign_stats.errors import in_plain_words, transient_error
+from source_campaign_stats.errors import WaitTooLongError, in_plain_words, transient_error
 from source_campaign_stats.factory import CampaignStatsComponentFactory
 from source_campaign_stats.moengage import Page
 
@@ -108,7 +108,9 @@ def _try(
         except Exception as error:
             # Told by the main thread; a refused key is not tried again.
             outcomes[position] = error
-            is_final = getattr(error, "failure_type", None) == FailureType.config_error
-            if is_final or attempt == _TRIES or time.monotonic() + _SECONDS_BETWEEN_TRIES > deadline:
+            is_refused = getattr(error, "failure_type", None) == FailureType.config_error
+            wait = max(_SECONDS_BETWEEN_TRIES, getattr(getattr(error, "_exception", None), "backoff", 0))
+            is_too_late = isinstance(error, WaitTooLongError) or time.monotonic() + wait > deadline
+            if is_refused or is_too_late or attempt == _TRIES:
                 return
-        time.sleep(_SECONDS_BETWEEN_TRIES)
+        time.sleep(wait)

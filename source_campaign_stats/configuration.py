@@ -23,13 +23,14 @@ _CREDENTIALS = {
     ("moengage", "api_key"): ('"API key" of "MoEngage"', MOENGAGE_PAGE),
 }
 _ID_LISTS = (("batch", "skip_orchestration_ids"), ("moengage", "campaign_ids"))
-_GROUPS = {"batch": "Batch", "batch_legacy": "Batch MEP (legacy)", "moengage": "MoEngage"}
+GROUPS = {"batch": "Batch", "batch_legacy": "Batch MEP (legacy)", "moengage": "MoEngage"}
 
 
 def cleaned(config: Mapping[str, Any], specification: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with keys stripped, empty settings left out and the specification's defaults filled in.
 
-    Never raises: what can't be cleaned stays as it is, for `complaint` to name.
+    Never raises. A key or a group of a wrong shape is left out, so that no validator can quote it; `complaint`
+    then says that it is missing.
     Example: `{"batch": {"rest_api_key": " k\\n", "project_key": 7}}` becomes
     `{"batch": {"rest_api_key": "k", "project_key": "7", "lookback_days": 30, …}, "timezone": "UTC", …}`.
     """
@@ -37,17 +38,20 @@ def cleaned(config: Mapping[str, Any], specification: Mapping[str, Any]) -> dict
     for setting in ("start_date", "timezone"):
         if setting in result:
             result[setting] = _as_text(result[setting])
+    for group in GROUPS:
+        if group in result and not isinstance(result[group], dict):
+            result[group] = {}
     for group, setting in _CREDENTIALS:
-        if setting in _group(result, group):
-            result[group][setting] = _as_text(result[group][setting])
+        _clean_key(_group(result, group), setting)
     for group, setting in _ID_LISTS:
         _clean_ids(_group(result, group), setting)
+    if "batch_legacy" in result:
+        result["batch_legacy"]["apps"] = _apps(result)
     for app in _apps(result):
-        for setting in ("name", "api_key"):
-            if setting in app:
-                app[setting] = _as_text(app[setting])
+        _clean_key(app, "name")
+        _clean_key(app, "api_key")
         _clean_ids(app, "campaign_tokens")
-    _fill_defaults(result, specification)
+    _complete(result, specification)
     return result
 
 
@@ -88,13 +92,9 @@ def _complaints(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _time_zone_complaints(config)
     yield from _start_date_complaints(config)
     workers = config.get("num_workers", MOST_WORKERS)
-    if not isinstance(workers, int) or not 2 <= workers <= MOST_WORKERS:
+    if not isinstance(workers, int) or isinstance(workers, bool) or not 2 <= workers <= MOST_WORKERS:
         yield f"The number of workers has to be a whole number from 2 to {MOST_WORKERS}."
-    for group, name in _GROUPS.items():
-        if group in config and not isinstance(config[group], Mapping):
-            yield f'The settings of "{name}" have to be a group of values, not a single value.'
-            return
-    if not any(group in config for group in _GROUPS):
+    if not any(group in config for group in GROUPS):
         yield (
             'No vendor is configured. Fill in at least one of the groups "Batch", "Batch MEP (legacy)" and "MoEngage".'
         )
@@ -109,7 +109,7 @@ def _complaints(config: Mapping[str, Any]) -> Iterator[str]:
             "address of your MoEngage dashboard: dashboard-03.moengage.com is data center 03."
         )
     for group, setting in _ID_LISTS:
-        yield from _id_complaints(_group(config, group).get(setting, []), f"{_GROUPS[group]}: {setting}")
+        yield from _id_complaints(_group(config, group).get(setting, []), f"{GROUPS[group]}: {setting}")
 
 
 def _time_zone_complaints(config: Mapping[str, Any]) -> Iterator[str]:
@@ -144,7 +144,7 @@ def _start_date_complaints(config: Mapping[str, Any]) -> Iterator[str]:
 def _key_complaints(value: Any, label: str, page: str) -> Iterator[str]:
     if not value:
         yield f"The {label} is missing. Copy it from {page}."
-    elif not isinstance(value, str) or not all("!" <= character <= "~" for character in value):
+    elif not all("!" <= character <= "~" for character in value):
         yield (
             f"The {label} contains white space, a line break or a character that no key has. "
             f"Copy it again from {page}, without anything around or inside it."
@@ -152,12 +152,12 @@ def _key_complaints(value: Any, label: str, page: str) -> Iterator[str]:
 
 
 def _app_complaints(apps: Any) -> Iterator[str]:
-    if not isinstance(apps, list) or not apps or not all(isinstance(app, Mapping) for app in apps):
+    if not apps:
         yield 'Batch MEP (legacy) has no app. Add at least one app with its name and its "Live API key".'
         return
     for position, app in enumerate(apps, start=1):
         name = app.get("name")
-        if not isinstance(name, str) or not name:
+        if not name:
             yield f'App number {position} of "Batch MEP (legacy)" has no name. Give it one: it marks its rows.'
             return
         yield from _key_complaints(app.get("api_key"), f'"Live API key" of the app "{name}"', BATCH_PAGE)
@@ -199,6 +199,13 @@ def _as_text(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
+def _clean_key(settings: dict[str, Any], name: str) -> None:
+    if name in settings:
+        settings[name] = _as_text(settings[name])
+        if not isinstance(settings[name], str):
+            del settings[name]
+
+
 def _clean_ids(settings: dict[str, Any], name: str) -> None:
     if isinstance(settings.get(name), list):
         ids = [_as_text(value) for value in settings[name]]
@@ -216,12 +223,16 @@ def _without_nothing(value: Any) -> Any:
     return value
 
 
-def _fill_defaults(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
+def _complete(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
+    """Fills in the defaults, and writes whole numbers as such (Terraform sends 30.0)."""
     for name, property_schema in schema.get("properties", {}).items():
         if "default" in property_schema:
             config.setdefault(name, property_schema["default"])
-        elif isinstance(config.get(name), dict):
-            _fill_defaults(config[name], property_schema)
+        value = config.get(name)
+        if isinstance(value, dict):
+            _complete(value, property_schema)
+        elif property_schema.get("type") == "integer" and isinstance(value, float) and value.is_integer():
+            config[name] = int(value)
 
 
 def _holds_secrets(schema: Any) -> bool:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import date, timedelta
 from typing import Any, ClassVar, cast
 
+from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.declarative.partition_routers import PartitionRouter
-from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.sources.types import Record, StreamSlice
 
-from source_campaign_stats.days import FIRST_DAY, Window, day_in_state, window_to_ask
+from source_campaign_stats.days import FIRST_DAY, ONE_DAY, Window, day_in_state, window_to_ask
 from source_campaign_stats.errors import config_error, in_plain_words
 from source_campaign_stats.ledger import Ledger
 from source_campaign_stats.reading import ListReader
@@ -85,7 +85,8 @@ class DayCursor(Cursor):
         lookback: timedelta,
         earliest: date | None,
         router: WindowedRouter | None,
-        message_repository: MessageRepository,
+        at_once: int,
+        emit_state: Callable[[AirbyteMessage], None],
         state_manager: ConnectorStateManager,
     ) -> None:
         self.cursor_field = CursorField(cursor_field)
@@ -101,13 +102,17 @@ class DayCursor(Cursor):
         self._start, self._last, self._today = start, last, today
         self._lookback, self._earliest = lookback, earliest
         self._router = router
-        self._message_repository = message_repository
+        # A slice is handed out when there is a place for it; its reader frees the place.
+        self.places = threading.Semaphore(at_once)
+        # Straight into the queue, behind the records: out of the CDK's shared buffer another thread could take a
+        # state and print it before them.
+        self._emit = emit_state
         self._state_manager = state_manager
         self._lock = threading.RLock()
         self._window: Window | None = None
         self._slices_to_close = 0
         self._read_days: set[date] = set()
-        self._reached: date | None = None
+        self._next_day = start
 
     @property
     def state(self) -> MutableMapping[str, Any]:
@@ -120,8 +125,11 @@ class DayCursor(Cursor):
         except Exception as error:
             self.ledger.end(error)
             raise in_plain_words(error, f"{self._stream_name}: the list of campaigns could not be read") from error
+        if self._window:
+            self._next_day = self._window.first
         self.ledger.planned = self._slices_to_close = len(slices)
         for stream_slice in slices:
+            self.places.acquire()
             if self.ledger.has_ended:
                 return
             yield stream_slice
@@ -182,14 +190,11 @@ class DayCursor(Cursor):
 
     def _move_over_read_days(self) -> None:
         """Moves a daily stream's state to the last day before which no day is unread."""
-        assert self._window
         reached = None
-        for day in self._window.days:
-            if day not in self._read_days:
-                break
-            reached = day
-        if reached and reached != self._reached:
-            self._reached = reached
+        while self._next_day in self._read_days:
+            reached = self._next_day
+            self._next_day += ONE_DAY
+        if reached:
             self._move_state(reached)
 
     def _finish(self) -> None:
@@ -207,4 +212,4 @@ class DayCursor(Cursor):
 
     def _emit_state(self) -> None:
         self._state_manager.update_state_for_stream(self._stream_name, None, self._state)
-        self._message_repository.emit_message(self._state_manager.create_state_message(self._stream_name, None))
+        self._emit(self._state_manager.create_state_message(self._stream_name, None))

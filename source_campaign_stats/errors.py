@@ -13,6 +13,13 @@ class ItemRefusedError(AirbyteTracedException):
     """The vendor refuses this one campaign: the others can be read, but the stream is incomplete."""
 
 
+class WaitTooLongError(AirbyteTracedException):
+    """The vendor names a wait that is longer than a sync waits."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message=message, internal_message=message, failure_type=FailureType.transient_error)
+
+
 def traced(message: str, failure_type: FailureType, exception: BaseException | None = None) -> AirbyteTracedException:
     """An error with one text for people and logs (the CDK's last trace shows the internal message)."""
     return AirbyteTracedException(

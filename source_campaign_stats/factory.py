@@ -4,10 +4,11 @@ The manifest uses the CDK's own vocabulary. Some of the CDK's components lose ro
 one that is built here is made safe, in whatever stream it stands, so that nobody who adds a stream can forget it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import (
     DatetimeBasedCursor,
@@ -28,7 +29,7 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.types import Config
 
-from source_campaign_stats.configuration import today
+from source_campaign_stats.configuration import GROUPS, today
 from source_campaign_stats.cursor import DayCursor, WindowedRouter
 from source_campaign_stats.reading import ListReader, SliceReader
 
@@ -36,8 +37,9 @@ from source_campaign_stats.reading import ListReader, SliceReader
 class CampaignStatsComponentFactory(ModelToComponentFactory):
     """The CDK's factory, with five of its components replaced or guarded; one instance builds one sync."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, emit_state: Callable[[AirbyteMessage], None], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._emit_state = emit_state
         self._streams: dict[str, AbstractStream] = {}
         self._lists: dict[str, ListReader] = {}
 
@@ -83,7 +85,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             **kwargs,
         )
         if isinstance(cursor, DayCursor):
-            return SliceReader(retriever, cursor.ledger, primary_key)
+            return SliceReader(retriever, cursor.ledger, primary_key, cursor.places)
         self._lists[name] = ListReader(retriever, name, [primary_key] if isinstance(primary_key, str) else primary_key)
         return self._lists[name]
 
@@ -138,9 +140,21 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             lookback=_days(model.lookback_window, config),
             earliest=_day(earliest, config) if earliest else None,
             router=router,
-            message_repository=self._message_repository,
+            at_once=slices_at_once(config),
+            emit_state=self._emit_state,
             state_manager=self._connector_state_manager,
         )
+
+
+def slices_at_once(config: Config) -> int:
+    """How many slices of one vendor are under way: a share of the workers, so that no vendor waits for another.
+
+    With one crowd of workers, all of them would queue for the slowest vendor's budget while the others idle. Each
+    vendor's statistics keep one worker busy with handing out slices.
+    Example: 10 workers and 3 vendors -> 2.
+    """
+    vendors = sum(group in config for group in GROUPS)
+    return max(1, (int(config["num_workers"]) - vendors) // vendors)
 
 
 def _rendered(template: Any, config: Config) -> str:

@@ -2,7 +2,9 @@
 
 import base64
 import email.utils
+import math
 import random
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +18,11 @@ from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErr
 from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy, ErrorResolution, ResponseAction
 from airbyte_cdk.sources.types import Config
 
-from source_campaign_stats.errors import ItemGoneError, ItemRefusedError, transient_error
+from source_campaign_stats.errors import ItemGoneError, ItemRefusedError, WaitTooLongError
 
 _DECODED = "_decoded_answer"
-_JSON_TYPES = {"boolean": bool, "integer": int, "object": dict, "text": str}
+_JSON_TYPES = {"boolean": bool, "integer": int, "object": dict, "text": str, "day": str}
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?!\d)")
 
 
 class NotJson:
@@ -40,9 +43,9 @@ def decoded(response: requests.Response) -> Any:
 def differs_from(shape: Any, answer: Any, name: str = "the answer") -> str | None:
     """How an answer differs from the documented shape; None if it does not.
 
-    Shapes: `[date]` is an array of objects that each have `date`; `{details: [date]}` an object with at least
-    these keys; `boolean`, `integer`, `object`, `text` a value of that type.
-    Example: `differs_from({"details": ["date"]}, {})` -> "the answer has no `details`".
+    Shapes: `[shape]` is an array of that; `{details: shape}` an object with at least these keys; `boolean`,
+    `integer`, `object`, `text` and `day` (YYYY-MM-DD, a time after it allowed) a value of that type.
+    Example: `differs_from({"details": [{"date": "day"}]}, {})` -> "the answer has no `details`".
     """
     if answer is NotJson:
         return f"{name} is not JSON"
@@ -58,12 +61,12 @@ def differs_from(shape: Any, answer: Any, name: str = "the answer") -> str | Non
     if isinstance(shape, list):
         if not isinstance(answer, list):
             return f"{name} is not an array"
-        if not all(isinstance(item, dict) and all(key in item for key in shape) for item in answer):
-            return f"{name} has an item that is not an object with {', '.join(f'`{key}`' for key in shape)}"
-        return None
-    if not isinstance(answer, _JSON_TYPES[shape]) or (shape == "integer" and isinstance(answer, bool)):
-        return f"{name} is not of the type {shape}"
-    return None
+        differences = (differs_from(shape[0], item, f"an item of {name}") for item in answer)
+        return next((difference for difference in differences if difference), None)
+    is_right = isinstance(answer, _JSON_TYPES[shape]) and not (shape == "integer" and isinstance(answer, bool))
+    if is_right and shape == "day":
+        is_right = _DAY.match(answer) is not None
+    return None if is_right else f"{name} is not of the type {shape}"
 
 
 @dataclass
@@ -115,7 +118,7 @@ class VendorErrorHandler(DefaultErrorHandler):
     """
 
     vendor: str = ""
-    documented_answer: dict[str, Any] | list[str] = field(default_factory=dict)
+    documented_answer: dict[str, Any] | list[Any] = field(default_factory=dict)
     one_campaign_gone: Mapping[int, str] = field(default_factory=dict)
     one_campaign_refused: Mapping[int, str] = field(default_factory=dict)
 
@@ -214,7 +217,7 @@ class VendorWait(BackoffStrategy):
         named = _named_wait(response_or_exception)
         if named is not None:
             if named >= self.longest_wait_seconds:
-                raise transient_error(
+                raise WaitTooLongError(
                     f"{self.vendor} asks to wait {named:.0f} seconds before the next request, which is longer "
                     f"than a sync waits ({self.longest_wait_seconds:.0f}). Run the sync again after that."
                 )
@@ -235,20 +238,27 @@ def _named_wait(response: requests.Response) -> float | None:
     after = response.headers.get("Retry-After")
     # MoEngage sends the reset (epoch seconds) with every answer: only with a 429 it is a wait.
     reset = response.headers.get("x-ratelimit-reset") if response.status_code == 429 else None
+    for text, read in ((after, _seconds_after), (reset, _seconds_until)):
+        try:
+            if text is not None and math.isfinite(seconds := read(text.strip())):
+                return max(seconds, 0.0)
+        except (TypeError, ValueError):
+            continue
+    return None
+
+
+def _seconds_after(text: str) -> float:
+    """`Retry-After` is a number of seconds or a date."""
     try:
-        if after is not None:
-            seconds = float(after) if after.strip().replace(".", "", 1).isdigit() else _until_date(after)
-        elif reset is not None:
-            seconds = float(reset) - time.time()
-        else:
-            return None
-    except (TypeError, ValueError):
-        return None
-    return max(seconds, 0.0)
+        return float(text)
+    except ValueError:
+        return email.utils.parsedate_to_datetime(text).timestamp() - time.time()
 
 
-def _until_date(text: str) -> float:
-    return email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+def _seconds_until(epoch: str) -> float:
+    """`x-ratelimit-reset` is a moment, in seconds since 1970; some APIs write milliseconds."""
+    moment = float(epoch)
+    return (moment / 1000 if moment > 1e11 else moment) - time.time()
 
 
 def _is_refusal_of_proxy(text: str) -> bool:

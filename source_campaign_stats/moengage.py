@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import Any
 
@@ -15,7 +15,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.errors import transient_error
 from source_campaign_stats.http import decoded
-from source_campaign_stats.records import with_timestamps
+from source_campaign_stats.records import as_array, with_timestamps
 
 _TIMESTAMPS = ("campaign_start_time",)
 _IDS_IN_A_CALL = 10
@@ -49,13 +49,16 @@ class MoEngageStatsExtractor(RecordExtractor):
 class Page:
     """The page of a day that is asked next, and what the pages before it have shown.
 
-    `campaign_ids` are the ids of this call, None for all campaigns; `seen` the campaigns of this batch of ids.
+    `campaign_ids` are the ids of this call, None for all campaigns; `seen` the campaigns of this batch of ids,
+    `total` the number of them that the last answer told, `has_shrunk` whether it fell during this walk.
     """
 
     batch: int = 0
     offset: int = 0
     campaign_ids: list[str] | None = None
     seen: frozenset[str] = frozenset()
+    total: int = 0
+    has_shrunk: bool = False
     walk: int = 1
 
 
@@ -68,8 +71,8 @@ class PagesOfADay(PaginationStrategy):
     comes twice), and fails when it stays incomplete.
 
     With ids, the vendor's page can be read as "the number of ids asked for", so that quiet campaigns are counted
-    and not shown. Which it is, the first such answer of a sync tells: asked again, it stays as it is. The other
-    workers wait for that one call, so that it is made once.
+    and not shown. Which it is, the first such answer of a sync tells: however often it is asked again, it stays as
+    it is. The other workers wait for that, so that it is found out once.
     """
 
     config: Config
@@ -93,18 +96,24 @@ class PagesOfADay(PaginationStrategy):
     ) -> Page | None:
         page: Page = last_page_token_value or self.initial_token
         answer = decoded(response)
+        total: int = answer["total_campaigns"]
         seen = page.seen | answer["data"].keys()
+        # A campaign that left the list moved another one onto a page that was asked before.
+        has_shrunk = page.has_shrunk or total < page.total
         pages_asked = page.offset // self.page_size + 1
         if max(answer["current_page"], pages_asked) < answer["total_pages"]:
-            return Page(page.batch, page.offset + self.page_size, page.campaign_ids, seen, page.walk)
-        if not self._is_whole(answer["total_campaigns"], seen, page):
+            offset = page.offset + self.page_size
+            return replace(page, offset=offset, seen=seen, total=total, has_shrunk=has_shrunk)
+        if has_shrunk or not self._is_whole(total, seen, page):
             if page.walk == _WALKS_OF_A_DAY:
                 raise transient_error(
-                    f"MoEngage says that there are {answer['total_campaigns']} campaigns but shows only {len(seen)}, "
-                    f"also when asked {_WALKS_OF_A_DAY} times. Run the sync again later."
+                    f"MoEngage says that there are {total} campaigns but shows only {len(seen)}, or changes the "
+                    f"number while it is read, also when asked {_WALKS_OF_A_DAY} times. Run the sync again later."
                 )
             time.sleep(2**page.walk)
-            return Page(page.batch, 0, page.campaign_ids, seen, page.walk + 1)
+            return Page(
+                page.batch, campaign_ids=page.campaign_ids, walk=page.walk + 1, seen=frozenset() if has_shrunk else seen
+            )
         following = self._ids(page.batch + 1)
         return Page(page.batch + 1, campaign_ids=following) if following else None
 
@@ -123,7 +132,7 @@ class PagesOfADay(PaginationStrategy):
             return True
         if total != asked:
             return False
-        if page.walk > 1 and self._total_counts_ids is None:
+        if page.walk == _WALKS_OF_A_DAY and self._total_counts_ids is None:
             self._learn(total_counts_ids=True)
         if self._total_counts_ids is None and not self._first_to_ask_again.acquire(blocking=False):
             self._has_learned.wait(_SECONDS_TO_LEARN)
@@ -142,7 +151,7 @@ def leaves(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     Goals and failure reasons are texts that people typed, so they become items of an array, never columns.
     """
     for campaign_id, elements in data.items():
-        for element in elements:
+        for element in [elements] if isinstance(elements, Mapping) else elements or ():
             for platform, locales in _items(element, "platforms"):
                 for locale, variations in _items(locales, "locales"):
                     for variation, details in _items(variations, "variations"):
@@ -151,12 +160,11 @@ def leaves(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                             "platform": platform,
                             "locale": locale,
                             "variation": variation,
-                            "performance_stats": details.get("performance_stats"),
-                            "delivery_funnel": details.get("delivery_funnel"),
-                            "conversion_goal_stats": [
-                                {"goal_name": name, **numbers}
-                                for name, numbers in _items(details, "conversion_goal_stats")
-                            ],
+                            "performance_stats": (details or {}).get("performance_stats"),
+                            "delivery_funnel": (details or {}).get("delivery_funnel"),
+                            "conversion_goal_stats": as_array(
+                                dict(_items(details, "conversion_goal_stats")), "goal_name"
+                            ),
                             "failure_breakdown": [
                                 {"reason": reason, "count": count}
                                 for reason, count in _items(details, "failure_breakdown")
@@ -164,5 +172,5 @@ def leaves(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                         }
 
 
-def _items(parent: Mapping[str, Any], name: str) -> Iterable[tuple[str, Any]]:
-    return (parent.get(name) or {}).items()
+def _items(parent: Mapping[str, Any] | None, name: str) -> Iterable[tuple[str, Any]]:
+    return ((parent or {}).get(name) or {}).items()

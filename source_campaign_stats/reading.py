@@ -35,11 +35,18 @@ class SliceReader(Retriever):
     retriever: SimpleRetriever
     ledger: Ledger
     primary_key: list[str]
+    places: threading.Semaphore
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[Record]:
         assert stream_slice is not None
+        try:
+            yield from self._read(records_schema, stream_slice)
+        finally:
+            self.places.release()
+
+    def _read(self, records_schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record]:
         if self.ledger.has_ended:
             self.ledger.miss(stream_slice)
             return
@@ -58,19 +65,21 @@ class SliceReader(Retriever):
         except ItemRefusedError as error:
             self._refuse(error, stream_slice)
         except Exception as error:
-            self._end(in_plain_words(error, self.ledger.stream_name), stream_slice)
+            self._end(in_plain_words(error, _subject(self.ledger.stream_name, stream_slice)), stream_slice)
 
     def _records(self, records_schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record]:
         first, last = stream_slice[FIRST_DAY], stream_slice[LAST_DAY]
-        keys = set()
+        rows: dict[tuple[Any, ...], Mapping[str, Any]] = {}
         for record in _records_of(self.retriever, records_schema, stream_slice):
             data = record.data
             if not first <= data["date"] <= last:
                 continue
             key = tuple(data[name] for name in self.primary_key)
-            if key not in keys:
-                keys.add(key)
+            if key not in rows:
+                rows[key] = data
                 yield record
+            elif rows[key] != data:
+                LOGGER.warning("%s: the vendor answered two different rows for %s", self.ledger.stream_name, key)
 
     def _refuse(self, error: AirbyteTracedException, stream_slice: StreamSlice) -> None:
         too_many = self.ledger.refuse(stream_slice, f"{_label(stream_slice)}: {error.message}")
@@ -114,7 +123,7 @@ class ListReader(Retriever):
                 if self._failure_told:
                     return iter(())
                 self._failure_told = True
-            raise in_plain_words(error, self.stream_name) from error
+            raise in_plain_words(error, _subject(self.stream_name, stream_slice)) from error
 
     def whole_slice(self, stream_slice: StreamSlice | None) -> list[Record]:
         """The records of a slice, read at the first call; raises whatever ended the list."""
@@ -156,6 +165,12 @@ def _records_of(
 ) -> Iterable[Record]:
     """A SimpleRetriever only ever yields records, which its type does not say."""
     return cast(Iterable[Record], retriever.read_records(records_schema, stream_slice))
+
+
+def _subject(stream_name: str, stream_slice: StreamSlice | None) -> str:
+    """What an error is about: the stream, and the app whose key it can be."""
+    app = stream_slice.partition.get("app") if stream_slice else None
+    return f'{stream_name}, app "{app}"' if app else stream_name
 
 
 def _label(stream_slice: StreamSlice) -> str:

@@ -1,6 +1,7 @@
 """What the records of all vendors have in common."""
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timezone
@@ -9,6 +10,8 @@ from typing import Any
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
+
+from source_campaign_stats.errors import transient_error
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -19,14 +22,40 @@ def as_timestamp(value: Any) -> str | None:
     Without an offset it is taken as UTC.
     Example: `2025-06-30T14:38:19` and `2025-06-30T16:38:19+02:00` -> `2025-06-30T14:38:19Z`.
     """
-    if not isinstance(value, str) or not value.strip():
+    if value is None or value == "":
         return None
     try:
+        # The parser takes a bare number for seconds since 1970.
+        if not isinstance(value, str) or not re.match(r"\s*\d{4}-\d{2}-\d{2}", value):
+            raise ValueError("not a timestamp")
         moment = ab_datetime_parse(value.strip())
-    except ValueError:
+        return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError):
         LOGGER.warning("A timestamp can't be read and is left empty: %r", value)
         return None
-    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def as_array(parts: Any, name: str) -> list[dict[str, Any]] | None:
+    """A breakdown as an array of objects, whether the API sent it as an array or as a map from `name`.
+
+    Example, with the name `version`: `{"a": {"sent": 1}}` -> `[{"version": "a", "sent": 1}]`.
+    """
+    if parts is None:
+        return None
+    if isinstance(parts, Mapping):
+        # The key names the part, whatever stands inside.
+        return [{**_object(numbers), name: key} for key, numbers in parts.items()]
+    if isinstance(parts, list):
+        return [_object(part) for part in parts]
+    raise transient_error(f"The vendor answered a breakdown by {name} that is neither an array nor an object.")
+
+
+def _object(part: Any) -> dict[str, Any]:
+    if part is None:
+        return {}
+    if not isinstance(part, dict):
+        raise transient_error("The vendor answered a text or a number where numbers have names in its documents.")
+    return part
 
 
 def with_timestamps(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -14,6 +14,9 @@ MASK = "****"
 _SHORTEST_SECRET = 4
 # In a record a short text is more likely a number or a name than a key.
 _SHORTEST_SECRET_IN_RECORDS = 12
+_RECORD = '{"type":"RECORD"'
+# Values under these names are words of the Airbyte protocol, or names of streams.
+_WORDS_OF_THE_PROTOCOL = {"type", "level", "status", "failure_type", "stream", "stream_descriptor", "state"}
 
 
 def spellings(config: Mapping[str, Any], specification: Mapping[str, Any]) -> list[str]:
@@ -25,7 +28,9 @@ def spellings(config: Mapping[str, Any], specification: Mapping[str, Any]) -> li
     found: set[str] = set()
     for secret in secrets_in(config, specification) | _proxy_passwords():
         for text in (secret, secret.strip(), *secret.split()):
-            found |= {text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1], repr(text)[1:-1]}
+            printed = repr(text)[1:-1]
+            found |= {text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1]}
+            found |= {printed, json.dumps(printed)[1:-1]}
     moengage = config.get("moengage")
     if isinstance(moengage, Mapping):
         pair = f"{str(moengage.get('workspace_id', '')).strip()}:{str(moengage.get('api_key', '')).strip()}"
@@ -34,17 +39,45 @@ def spellings(config: Mapping[str, Any], specification: Mapping[str, Any]) -> li
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with every secret replaced by `****`; lines that hold a record keep short look-alikes."""
+    """The text with every secret replaced by `****`.
+
+    Lines of the protocol keep their words: only the values of a message are searched, and in a record no text
+    that is so short that it is more likely a number or a name.
+    """
+    present = [secret for secret in secrets if secret in text]
+    if not present:
+        return text
+    return "".join(_redact_line(line, present) for line in text.splitlines(keepends=True))
+
+
+def _redact_line(line: str, secrets: list[str]) -> str:
+    if line.startswith(_RECORD):
+        secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET_IN_RECORDS]
+    present = [secret for secret in secrets if secret in line]
+    if not present:
+        return line
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return _masked(line, present)
+    ending = line[len(line.rstrip("\r\n")) :]
+    return json.dumps(_masked_values(message, present), ensure_ascii=False, separators=(",", ":")) + ending
+
+
+def _masked_values(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: item if name in _WORDS_OF_THE_PROTOCOL else _masked_values(item, secrets)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked_values(item, secrets) for item in value]
+    return _masked(value, secrets) if isinstance(value, str) else value
+
+
+def _masked(text: str, secrets: list[str]) -> str:
     for secret in secrets:
-        if secret not in text:
-            continue
-        if len(secret) >= _SHORTEST_SECRET_IN_RECORDS:
-            text = text.replace(secret, MASK)
-        else:
-            text = "".join(
-                line if line.startswith('{"type":"RECORD"') else line.replace(secret, MASK)
-                for line in text.splitlines(keepends=True)
-            )
+        text = text.replace(secret, MASK)
     return text
 
 

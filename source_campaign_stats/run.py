@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, cast
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.exception_handler import init_uncaught_exception_handler
@@ -30,6 +31,9 @@ class Entrypoint(AirbyteEntrypoint):
 
 def run(arguments: list[str] | None = None) -> None:
     """Runs one command; the process ends with a code other than 0 when it could not do all of it."""
+    for stream in (sys.stdout, sys.stderr):
+        # The protocol is UTF-8, whatever the machine's locale says.
+        cast(TextIOWrapper, stream).reconfigure(encoding="utf-8")
     init_uncaught_exception_handler(logging.getLogger("airbyte"))
     # In a container the process has the number 1, for which a signal without a handler does nothing.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))

@@ -3,7 +3,7 @@
 import logging
 import pkgutil
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from airbyte_cdk.models import (
@@ -15,6 +15,7 @@ from airbyte_cdk.models import (
     Type,
 )
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+from airbyte_cdk.sources.message.concurrent_repository import ConcurrentMessageRepository
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -44,12 +45,10 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         cleaned_config = cleaned(config, specification) if config else {}
         self._complaint = complaint(cleaned_config) if config is not None else None
         self._catalog = catalog
-        super().__init__(
-            catalog=catalog,
-            config=cleaned_config,
-            state=state,
-            source_config=manifest,
-        )
+        if self._complaint:
+            # The CDK makes its workers here, before anybody is told what is wrong with their number.
+            cleaned_config.pop("num_workers", None)
+        super().__init__(catalog=catalog, config=cleaned_config, state=state, source_config=manifest)
         self._concurrent_source._queue.maxsize = _RECORDS_IN_QUEUE
 
     @property
@@ -65,6 +64,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
 
     def _new_factory(self) -> CampaignStatsComponentFactory:
         return CampaignStatsComponentFactory(
+            emit_state=cast(ConcurrentMessageRepository, self._message_repository)._put_on_queue,
             message_repository=self._message_repository,
             connector_state_manager=self._connector_state_manager,
             configured_catalog=self._catalog,

@@ -1,0 +1,239 @@
+"""The demo, run as a newcomer runs it, into a folder of its own."""
+
+import json
+import re
+import struct
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from integration_tests import demo
+from integration_tests.sandbox import PRIMARY_KEYS
+from integration_tests.warehouse import CAMPAIGN_DAYS, TOP_TEN, column_type
+
+ROOT = Path(__file__).parents[1]
+SCHEMAS = ROOT / "source_campaign_stats" / "schemas"
+STREAMS = sorted(PRIMARY_KEYS)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A demo that ended, with what it left."""
+
+    exit_code: int
+    text: str
+    errors: str
+    directory: Path
+    connection: duckdb.DuckDBPyConnection
+    began: date
+
+    def records(self, sync: str, stream: str) -> list[dict[str, Any]]:
+        lines = (self.directory / sync / "records.jsonl").read_text(encoding="utf-8").splitlines()
+        messages = [json.loads(line)["record"] for line in lines]
+        return [message["data"] for message in messages if message["stream"] == stream]
+
+    def merged(self, stream: str) -> dict[tuple[str, ...], dict[str, Any]]:
+        """Both syncs, the later record of a key in the place of the earlier one."""
+        rows = self.records("first-sync", stream) + self.records("second-sync", stream)
+        return {tuple(row[name] for name in PRIMARY_KEYS[stream]): row for row in rows}
+
+    def table(self) -> dict[str, list[int]]:
+        """The whole numbers of the printed table, by stream."""
+        lines = [line.split(" | ") for line in self.text.splitlines() if line.count(" | ") == 2]
+        cells = {first.strip(): (left + " " + right).replace(",", "").split() for first, left, right in lines}
+        return {name: [int(cell) for cell in row if cell.isdigit()] for name, row in cells.items() if name in STREAMS}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    directory = tmp_path_factory.mktemp("demo")
+    began = datetime.now(timezone.utc).date()
+    ended = subprocess.run(
+        [sys.executable, "-m", "integration_tests.demo", "--directory", str(directory)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    with duckdb.connect(str(directory / "campaign_stats.duckdb"), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield Run(ended.returncode, ended.stdout, ended.stderr, directory, connection, began)
+
+
+def test_it_says_that_the_vendors_are_a_stand_in(run: Run) -> None:
+    assert "STAND-IN" in run.text
+    assert "\x1b" not in run.text
+
+
+def test_the_table_counts_what_was_read(run: Run) -> None:
+    table = run.table()
+    assert sorted(table) == STREAMS
+    for stream, (records, requests, unchanged, changed, new, requests_again) in table.items():
+        assert records == len(run.records("first-sync", stream))
+        assert unchanged + changed + new == len(run.records("second-sync", stream))
+        assert requests > 0
+        assert requests_again > 0
+
+
+def test_every_statistics_stream_shows_all_three_reasons_why_records_come(run: Run) -> None:
+    for stream, (_, _, unchanged, changed, new, _) in run.table().items():
+        if stream.endswith("_stats"):
+            assert unchanged
+            assert changed
+            assert new
+
+
+def test_every_list_of_campaigns_shows_new_ones(run: Run) -> None:
+    for stream, numbers in run.table().items():
+        if not stream.endswith("_stats"):
+            assert numbers[4] == demo.NEW_DAYS
+
+
+def test_the_second_sync_began_from_the_state_that_the_first_one_printed(run: Run) -> None:
+    states = json.loads((run.directory / "first-sync" / "state.json").read_text())
+    days = {
+        state["stream"]["stream_descriptor"]["name"]: state["stream"]["stream_state"].get("date") for state in states
+    }
+    yesterday = (run.began - timedelta(days=1)).isoformat()
+    for stream in demo.STATISTICS:
+        assert days[stream] >= yesterday
+        earliest = min(row["date"] for row in run.records("second-sync", stream))
+        assert earliest > min(row["date"] for row in run.records("first-sync", stream))
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_database_has_one_row_for_each_key_of_both_syncs(run: Run, stream: str) -> None:
+    key = ", ".join(PRIMARY_KEYS[stream])
+    rows, keys = run.connection.execute(f"SELECT count(*), count(DISTINCT ({key})) FROM {stream}").fetchall()[0]
+    assert rows == keys == len(run.merged(stream))
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_columns_have_the_types_of_the_schema(run: Run, stream: str) -> None:
+    schema = json.loads((SCHEMAS / f"{stream}.json").read_text())
+    described = run.connection.execute(f"DESCRIBE {stream}").fetchall()
+    found = {name: kind for name, kind, *_ in described if not name.startswith("_airbyte")}
+    names = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+    expected = {name: column_type(kind) for name, kind in schema["properties"].items()}
+    assert found == {name: names.get(kind, kind) for name, kind in expected.items()}
+
+
+def test_dates_numbers_timestamps_and_nested_columns_are_kept_whole(run: Run) -> None:
+    for (orchestration, day), row in run.merged("orchestration_stats").items():
+        found = run.connection.execute(
+            "SELECT sent, total_revenue, platforms FROM orchestration_stats WHERE orchestration_id = ? AND date = ?",
+            [orchestration, date.fromisoformat(day)],
+        ).fetchone()
+        assert found
+        assert found[:2] == (row.get("sent"), row.get("total_revenue"))
+        assert (json.loads(found[2]) if found[2] else None) == row.get("platforms")
+    created = {key[0]: row.get("created_date") for key, row in run.merged("orchestrations").items()}
+    shown = "SELECT id, strftime(created_date, '%Y-%m-%dT%H:%M:%SZ') FROM orchestrations"
+    assert dict(run.connection.execute(shown).fetchall()) == created
+
+
+def test_the_best_ten_are_the_ten_with_the_most_opens_of_the_last_30_days(run: Run) -> None:
+    days = run.connection.execute("SELECT vendor, campaign_id, campaign, date, opens FROM campaign_days").fetchall()
+    last = max(day for *_, day, _ in days)
+    opens: dict[tuple[str, str, str], int] = defaultdict(int)
+    for vendor, campaign_id, campaign, day, number in days:
+        if (last - day).days < 30:
+            opens[(vendor, campaign_id, campaign)] += number or 0
+    best = sorted(opens.values(), reverse=True)[:10]
+    found = run.connection.execute(TOP_TEN).fetchall()
+    assert [row[4] for row in found] == best
+    assert all(f"{number:,}" in run.text for number in best)
+
+
+def test_sends_of_batch_are_those_of_its_records(run: Run) -> None:
+    view = "SELECT sum(sends), sum(opens) FROM campaign_days WHERE vendor = ?"
+    batch, legacy = run.merged("orchestration_stats").values(), run.merged("legacy_campaign_stats").values()
+    assert run.connection.execute(view, ["Batch"]).fetchone() == (
+        sum(first_known(row, "sent", "delivered") for row in batch),
+        sum(first_known(row, "unique_open", "unique_click") for row in batch),
+    )
+    assert run.connection.execute(view, ["Batch MEP"]).fetchone() == (
+        sum(row["sent"] for row in legacy),
+        sum(row["direct_open"] + row["influenced_open"] for row in legacy),
+    )
+
+
+def first_known(row: dict[str, Any], *names: str) -> int:
+    return next((row[name] for name in names if row.get(name) is not None), 0)
+
+
+def test_a_total_of_moengage_is_not_added_to_its_parts() -> None:
+    """Written out by hand: which of the rows that stand side by side count."""
+    leaves: dict[str, list[tuple[str, str, str, int | None]]] = {
+        # A total of everything beside parts: only the total.
+        "whole": [("ALL_PLATFORMS", "all_locale", "all_variations", 5), ("ios", "all_locale", "all_variations", 3)],
+        # No total of the platforms: their totals are added up, the variations below are not.
+        "platforms": [
+            ("ANDROID", "all_locales", "all_variations", 7),
+            ("ANDROID", "all_locales", "Variation 1", 4),
+            ("ANDROID", "en", "all_variations", 6),
+            ("ios", "all_locales", "all_variations", 2),
+        ],
+        # No total at all: the parts.
+        "parts": [("web", "en", "Variation 1", 1), ("web", "en", "Variation 2", 2), ("web", "fr", "Variation 1", 4)],
+        # A control group has no numbers.
+        "control": [("web", "en", "all_variations", 8), ("web", "en", "campaign_control_group", None)],
+    }
+    with duckdb.connect() as connection:
+        for table, stream in ((stream, json.loads((SCHEMAS / f"{stream}.json").read_text())) for stream in STREAMS):
+            fields = [f'"{name}" {column_type(kind)}' for name, kind in stream["properties"].items()]
+            connection.execute(f"CREATE TABLE {table} ({', '.join(fields)})")
+        connection.execute(CAMPAIGN_DAYS)
+        for campaign, rows in leaves.items():
+            connection.execute("INSERT INTO moengage_campaigns (campaign_id) VALUES (?)", [campaign])
+            for platform, locale, variation, sent in rows:
+                connection.execute(
+                    "INSERT INTO moengage_campaign_stats (campaign_id, date, platform, locale, variation, "
+                    "performance_stats) VALUES (?, '2026-11-20', ?, ?, ?, ?)",
+                    [campaign, platform, locale, variation, json.dumps({"sent": sent}) if sent else None],
+                )
+        found = dict(connection.execute("SELECT campaign_id, sends FROM campaign_days").fetchall())
+    assert found == {"whole": 5, "platforms": 9, "parts": 7, "control": 8}
+
+
+def test_the_picture_is_a_png_with_something_on_it(run: Run) -> None:
+    content = (run.directory / "report.png").read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", content[16:24])
+    assert width > 1000
+    assert height > 800
+    assert len(content) > 20_000
+
+
+def test_it_ends_within_a_minute(run: Run) -> None:
+    seconds = re.search(r"Done in (\d+) seconds", run.text)
+    assert seconds
+    # A machine that is busy with other tests may take longer than the minute that a newcomer waits.
+    assert int(seconds[1]) < 180
+
+
+def test_a_single_wrong_number_ends_the_demo_with_a_clear_message() -> None:
+    truth = [{"id": "a", "capping": 1}, {"id": "b", "capping": 2}]
+    with pytest.raises(demo.DemoError, match=r"(?s)first sync differs .* orchestrations:\n1 different, .*'b'"):
+        demo.compare("first sync", "orchestrations", [truth[0], {"id": "b", "capping": 3}], truth)
+
+
+def test_a_failed_demo_has_an_exit_code_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(_: Path) -> None:
+        raise demo.DemoError("One record is missing.")
+
+    monkeypatch.setattr(demo, "demonstrate", fail)
+    assert demo.main(["--directory", str(tmp_path)]) == 1
+    assert "The demo FAILED. One record is missing." in capsys.readouterr().err

@@ -1,0 +1,167 @@
+"""A small warehouse: loads the records that a sync printed into DuckDB, with the types of the schemas.
+
+What Airbyte's destinations do, in a hundred lines, so that the demo needs no more than DuckDB: one table a stream,
+one row a key, dates as dates, numbers as numbers, timestamps as timestamps, nested columns as JSON.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+# Totals stand beside their parts in MoEngage's rows, so a sum takes the total where there is one. Not every vendor
+# and channel counts sends and unique opens: the view says "sends" and "opens" and takes the nearest that there is.
+CAMPAIGN_DAYS = """
+CREATE OR REPLACE VIEW campaign_days AS
+SELECT 'Batch' AS vendor, id AS campaign_id, name AS campaign, date,
+       coalesce(sent, delivered) AS sends,
+       coalesce(unique_open, unique_click) AS opens
+FROM orchestration_stats JOIN orchestrations ON id = orchestration_id
+UNION ALL
+SELECT 'Batch MEP', campaign_token, name || ' (' || app || ')', date,
+       sent,
+       direct_open + influenced_open
+FROM legacy_campaign_stats JOIN legacy_campaigns USING (app, campaign_token)
+UNION ALL
+SELECT 'MoEngage', campaign_id, campaign_name, date,
+       sum(coalesce(performance_stats ->> '$.sent', performance_stats ->> '$.impression')::BIGINT),
+       sum(coalesce(performance_stats ->> '$.opened', performance_stats ->> '$.read',
+                    performance_stats ->> '$.click')::BIGINT)
+FROM (
+    SELECT * FROM moengage_campaign_stats
+    WHERE performance_stats IS NOT NULL  -- control groups have none
+    QUALIFY (platform = 'ALL_PLATFORMS')
+              = bool_or(platform = 'ALL_PLATFORMS') OVER (PARTITION BY date, campaign_id)
+        AND (locale IN ('all_locale', 'all_locales'))
+              = bool_or(locale IN ('all_locale', 'all_locales')) OVER (PARTITION BY date, campaign_id, platform)
+        AND (variation = 'all_variations')
+              = bool_or(variation = 'all_variations') OVER (PARTITION BY date, campaign_id, platform, locale)
+) JOIN moengage_campaigns USING (campaign_id)
+GROUP BY campaign_id, campaign_name, date
+"""
+
+TOP_TEN = """
+SELECT vendor, campaign, count(*) AS days, sum(sends)::BIGINT AS sends, sum(opens)::BIGINT AS opens
+FROM campaign_days
+WHERE date > (SELECT max(date) FROM campaign_days) - 30
+GROUP BY vendor, campaign_id, campaign
+HAVING sum(opens) > 0
+ORDER BY opens DESC, campaign_id
+LIMIT 10
+"""
+
+PER_DAY = """
+SELECT vendor, date, coalesce(sum(sends), 0)::BIGINT AS sends, coalesce(sum(opens), 0)::BIGINT AS opens
+FROM campaign_days GROUP BY ALL ORDER BY ALL
+"""
+
+# One line of the file is a message of the Airbyte protocol.
+MESSAGES = """
+SELECT record.data AS data, to_timestamp(record.emitted_at / 1000.0) AS emitted
+FROM read_json(?, format = 'newline_delimited', maximum_object_size = 100000000,
+               columns = {record: 'STRUCT(stream VARCHAR, data JSON, emitted_at BIGINT)'})
+WHERE record.stream = ?
+"""
+
+
+def column_type(schema: Mapping[str, Any]) -> str:
+    """The DuckDB type of a property of a JSON schema."""
+    kinds = schema.get("type", "object")
+    kind = next(kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null")
+    if kind == "string":
+        return {"date": "DATE", "date-time": "TIMESTAMPTZ"}.get(schema.get("format", ""), "VARCHAR")
+    return {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN"}.get(kind, "JSON")
+
+
+def columns(stream: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of a stream of the catalog, with their types."""
+    return {name: column_type(schema) for name, schema in stream["json_schema"]["properties"].items()}
+
+
+def primary_key(stream: Mapping[str, Any]) -> list[str]:
+    """The key of a stream of the catalog: the protocol writes each column as a path."""
+    return [path[0] for path in stream["source_defined_primary_key"]]
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Warehouse:
+    """A DuckDB file with one table for each stream of a catalog."""
+
+    def __init__(self, path: Path, catalog: Mapping[str, Any]) -> None:
+        self.streams: Sequence[Mapping[str, Any]] = catalog["streams"]
+        self.connection = duckdb.connect(str(path))
+        # A timestamp is shown as it was read, whatever the time zone of the machine.
+        self.connection.execute("SET TimeZone = 'UTC'")
+        for stream in self.streams:
+            self._create_table(stream)
+        if {stream["name"] for stream in self.streams} >= {"orchestrations", "legacy_campaigns", "moengage_campaigns"}:
+            self.connection.execute(CAMPAIGN_DAYS)
+
+    def __enter__(self) -> "Warehouse":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+    def load(self, records: Path) -> None:
+        """Load a sync: lists are replaced, statistics put in by key, so that restated rows replace the old ones."""
+        for stream in self.streams:
+            table = quoted(stream["name"])
+            with_dates = bool(stream.get("source_defined_cursor"))
+            if not with_dates:
+                self.connection.execute(f"DELETE FROM {table}")
+            values = ", ".join(_value(name, kind) for name, kind in columns(stream).items())
+            # A key that came twice in one sync counts as it came last.
+            keys = ", ".join(f"data ->> {_path(name)}" for name in primary_key(stream))
+            self.connection.execute(
+                f"INSERT OR REPLACE INTO {table} SELECT {values}, emitted FROM ({MESSAGES}) "
+                f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY emitted DESC) = 1",
+                [str(records), stream["name"]],
+            )
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql).fetchall()
+
+    def columns_of(self, table: str) -> dict[str, str]:
+        """The columns that come from the vendor, with their types."""
+        return columns(next(stream for stream in self.streams if stream["name"] == table))
+
+    def records(self, table: str) -> list[dict[str, Any]]:
+        """The rows as the connector printed them: only what is not null, days and moments as text."""
+        shown = ", ".join(_as_text(name, kind) for name, kind in self.columns_of(table).items())
+        rows = self.query(f"SELECT to_json(row) FROM (SELECT {shown} FROM {quoted(table)}) AS row")
+        return [json.loads(text) for (text,) in rows]
+
+    def count(self, table: str) -> int:
+        return int(self.query(f"SELECT count(*) FROM {quoted(table)}")[0][0])
+
+    def _create_table(self, stream: Mapping[str, Any]) -> None:
+        fields = [f"{quoted(name)} {kind}" for name, kind in columns(stream).items()]
+        fields.append("_airbyte_extracted_at TIMESTAMPTZ")
+        fields.append(f"PRIMARY KEY ({', '.join(quoted(name) for name in primary_key(stream))})")
+        self.connection.execute(f"CREATE OR REPLACE TABLE {quoted(stream['name'])} ({', '.join(fields)})")
+
+
+def _path(name: str) -> str:
+    # JSONPath between double quotes, inside an SQL string.
+    return "'$.\"" + name.replace("'", "''") + "\"'"
+
+
+def _as_text(name: str, kind: str) -> str:
+    if kind == "TIMESTAMPTZ":
+        return f"strftime({quoted(name)}, '%Y-%m-%dT%H:%M:%SZ') AS {quoted(name)}"
+    return quoted(name)
+
+
+def _value(name: str, kind: str) -> str:
+    if kind == "JSON":
+        return f"CASE WHEN json_type(data, {_path(name)}) <> 'NULL' THEN data -> {_path(name)} END"
+    return f"(data ->> {_path(name)})::{kind}"

@@ -1,0 +1,92 @@
+"""What every unit test stands on: one frozen moment, waits that take no time, vendors that are not the real ones."""
+
+import copy
+import functools
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import freezegun
+import pytest
+import requests_mock as requests_mocking
+from airbyte_cdk.sources.declarative import concurrent_declarative_source
+from airbyte_cdk.sources.streams.call_rate import MovingWindowCallRatePolicy
+from freezegun.api import FrozenDateTimeFactory
+
+import source_campaign_stats.source
+from unit_tests.builders import BatchCep, BatchLegacy, MoEngage
+
+# 2026-11-20 is the last complete day.
+NOW = "2026-11-21T12:00:00Z"
+_MANIFEST = source_campaign_stats.source.read_manifest()
+_REAL_SLEEP = time.sleep
+# The CDK parses its own schema for every source; that is most of the time of a short sync.
+concurrent_declarative_source.safe_load_yaml = functools.lru_cache(concurrent_declarative_source.safe_load_yaml)
+
+
+@pytest.fixture(scope="session")
+def frozen() -> Iterator[FrozenDateTimeFactory]:
+    with freezegun.freeze_time(NOW, ignore=["_pytest.timing"]) as factory:
+        yield factory
+
+
+@pytest.fixture(autouse=True)
+def clock(frozen: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
+    """The time it is: `clock.move_to("2026-11-22T12:00:00Z")` makes it another."""
+    frozen.move_to(NOW)
+    return frozen
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch, clock: FrozenDateTimeFactory) -> list[float]:
+    """The seconds that were waited, each at once: by us, by the CDK, by its library for retries."""
+    seconds_waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        # The CDK's own threads take naps of a tenth of a second, which are no waits for a vendor.
+        if seconds >= 0.5:
+            seconds_waited.append(seconds)
+        _REAL_SLEEP(0)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    # A budget counts seconds, of which none pass here.
+    monkeypatch.setattr(MovingWindowCallRatePolicy, "try_acquire", lambda *_, **__: None)
+    return seconds_waited
+
+
+@pytest.fixture(autouse=True)
+def same_machine_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy of the developer's machine decides nothing, and the manifest is parsed once for all tests."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(source_campaign_stats.source, "read_manifest", lambda: copy.deepcopy(_MANIFEST))
+
+
+@pytest.fixture(autouse=True)
+def http() -> Iterator[requests_mocking.Mocker]:
+    """Every request of a test; one that no vendor below answers fails, so none reaches the network."""
+    with requests_mocking.Mocker() as mocker:
+        yield mocker
+
+
+@pytest.fixture
+def cep(http: requests_mocking.Mocker) -> BatchCep:
+    return BatchCep(http)
+
+
+@pytest.fixture
+def legacy(http: requests_mocking.Mocker) -> BatchLegacy:
+    return BatchLegacy(http)
+
+
+@pytest.fixture
+def moengage(http: requests_mocking.Mocker) -> MoEngage:
+    return MoEngage(http)
+
+
+@pytest.fixture
+def specification() -> dict[str, Any]:
+    properties: dict[str, Any] = copy.deepcopy(_MANIFEST["spec"]["connection_specification"])
+    return properties

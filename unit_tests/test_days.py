@@ -1,0 +1,77 @@
+"""Which days a sync asks for."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from source_campaign_stats.days import Window, day_in_state, window_to_ask
+
+START, LAST = date(2026, 11, 1), date(2026, 11, 20)
+
+
+def nov(number: int) -> date:
+    return date(2026, 11, number)
+
+
+def asked(state: date | None, lookback: int = 7, start: date = START, earliest: date | None = None) -> Window | None:
+    return window_to_ask(state, start, LAST, timedelta(days=lookback), earliest)
+
+
+@pytest.mark.parametrize(
+    ("state", "lookback", "first"),
+    [(None, 7, 1), (nov(19), 7, 12), (nov(20), 0, 20), (nov(19), 0, 19), (nov(3), 7, 1), (nov(20), 180, 1)],
+)
+def test_the_lookback_before_the_state_is_asked_again_but_nothing_before_the_start(
+    state: date | None, lookback: int, first: int
+) -> None:
+    assert asked(state, lookback) == Window(nov(first), LAST)
+
+
+@pytest.mark.parametrize("state", [None, nov(10)])
+def test_nothing_is_asked_that_the_vendor_no_longer_has(state: date | None) -> None:
+    assert asked(state, earliest=nov(15)) == Window(nov(15), LAST)
+
+
+def test_a_vendor_who_has_more_changes_nothing() -> None:
+    assert asked(nov(19), earliest=date(2026, 5, 1)) == Window(nov(12), LAST)
+
+
+@pytest.mark.parametrize("start", [nov(21), date(2027, 1, 1)])
+def test_there_is_nothing_to_ask_when_the_start_is_behind_the_last_day(start: date) -> None:
+    assert asked(None, start=start) is None
+
+
+def test_there_is_nothing_to_ask_when_the_state_is_ahead_and_no_day_is_read_again() -> None:
+    assert asked(nov(21), lookback=0) is None
+
+
+def test_a_window_names_both_its_ends() -> None:
+    window = Window(nov(19), nov(21))
+
+    assert window.days == [nov(19), nov(20), nov(21)]
+    assert window.as_slice() == {"start_time": "2026-11-19", "end_time": "2026-11-21"}
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({}, None),
+        ({"date": None}, None),
+        ({"date": ""}, None),
+        ({"other": "2026-11-19"}, None),
+        ({"date": "2026-11-19"}, nov(19)),
+        ({"date": "2026-11-19T00:00:00Z"}, nov(19)),
+        ({"use_global_cursor": True, "state": {"date": "2026-11-19"}, "lookback_window": 1}, nov(19)),
+        ({"use_global_cursor": True, "state": {}}, None),
+    ],
+    ids=str,
+)
+def test_the_day_is_found_in_states_of_every_shape(state: dict[str, Any], expected: date | None) -> None:
+    assert day_in_state(state, "date") == expected
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "20"])
+def test_a_state_that_holds_no_date_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        day_in_state({"date": text}, "date")

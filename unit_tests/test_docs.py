@@ -1,0 +1,318 @@
+"""The documentation and the code say the same: streams, keys, settings, messages, examples, links."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import source_campaign_stats
+from source_campaign_stats.configuration import cleaned, complaint
+from source_campaign_stats.source import read_manifest
+
+PACKAGE = Path(source_campaign_stats.__file__).parent
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+GUIDE = ROOT / "docs" / "campaign-stats.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+MANIFEST = read_manifest()
+SPECIFICATION = MANIFEST["spec"]["connection_specification"]
+
+# The functions that make an error, and which of their arguments is the text.
+MAKERS = {
+    "config_error": 0,
+    "transient_error": 0,
+    "traced": 0,
+    "_again": 0,
+    "ErrorResolution": 2,
+    "in_plain_words": 1,
+}
+CHANGING = "…"
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def section(page: Path, heading: str) -> str:
+    """What stands below a heading, up to the next one that is not deeper."""
+    level = heading.split(" ", 1)[0]
+    _, found, rest = text_of(page).partition(f"\n{heading}\n")
+    assert found, f"{page.name} has no heading '{heading}'"
+    return re.split(rf"\n#{{1,{len(level)}}} ", rest)[0]
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    """The cells of each row of a table that begins with code."""
+    for line in text.splitlines():
+        if line.startswith("| `"):
+            yield [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def code_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+# --- Streams ----------------------------------------------------------------------------------------------------------
+
+
+def streams_of_manifest() -> dict[str, tuple[list[str], str]]:
+    definitions = MANIFEST["definitions"]
+    found = {}
+    for group in MANIFEST["streams"]:
+        for reference in group["streams"]:
+            _, _, vendor, name = reference["$ref"].split("/")
+            stream = definitions[vendor][name]
+            mode = "incremental" if "incremental_sync" in stream else "full refresh"
+            found[stream["name"]] = (stream["primary_key"], mode)
+    return found
+
+
+@pytest.mark.parametrize(("page", "heading"), [(README, "## Streams"), (GUIDE, "## Supported streams")])
+def test_the_tables_of_streams_name_each_stream_with_its_key_and_sync_mode(page: Path, heading: str) -> None:
+    table = section(page, heading).split("\n### ")[0]
+
+    documented = {code_in(row[0])[0]: (code_in(row[1]), row[2]) for row in rows(table)}
+
+    assert documented == streams_of_manifest()
+
+
+def test_the_diagram_shows_each_stream_with_its_key() -> None:
+    diagram = section(GUIDE, "## Supported streams").split("```mermaid")[1].split("```")[0]
+
+    entities = re.findall(r"^    (\w+) \{\n(.*?)^    \}", diagram, re.MULTILINE | re.DOTALL)
+    shown = {name: re.findall(r"^ +\w+ (\w+) PK", columns, re.MULTILINE) for name, columns in entities}
+
+    assert shown == {name: key for name, (key, _) in streams_of_manifest().items()}
+
+
+def test_the_diagram_shows_only_columns_that_exist() -> None:
+    diagram = section(GUIDE, "## Supported streams").split("```mermaid")[1].split("```")[0]
+
+    for name, columns in re.findall(r"^    (\w+) \{\n(.*?)^    \}", diagram, re.MULTILINE | re.DOTALL):
+        schema = json.loads((PACKAGE / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
+        shown = set(re.findall(r"^ +\w+ (\w+)", columns, re.MULTILINE))
+        assert shown - set(schema["properties"]) == set(), name
+
+
+# --- Settings ---------------------------------------------------------------------------------------------------------
+
+
+def settings_of(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every setting that a person fills in, by its path, without the groups themselves."""
+    for name, part in schema["properties"].items():
+        if part["type"] == "object":
+            yield from settings_of(part, f"{path}{name}.")
+            continue
+        yield f"{path}{name}", {**part, "required": name in schema.get("required", [])}
+        if part["type"] == "array" and part["items"]["type"] == "object":
+            yield from settings_of(part["items"], f"{path}{name}.")
+
+
+SETTINGS = dict(settings_of(SPECIFICATION))
+
+
+def documented_settings() -> dict[str, list[str]]:
+    return {code_in(row[0])[0]: row for row in rows(section(GUIDE, "### Settings"))}
+
+
+def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:
+    assert set(documented_settings()) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_is_documented_with_its_title_and_default(name: str) -> None:
+    setting, (_, title, obligation, allowed, *_) = SETTINGS[name], documented_settings()[name]
+
+    assert title == setting["title"]
+    if "default" in setting:
+        assert code_in(obligation) == [json.dumps(setting["default"]).strip('"')]
+    else:
+        assert obligation.startswith("required" if setting["required"] else "optional")
+    if "minimum" in setting:
+        assert allowed == f"{setting['minimum']} to {setting['maximum']}"
+    if "enum" in setting and name != "moengage.data_center":
+        assert code_in(allowed) == setting["enum"]
+
+
+def test_the_table_of_refreshes_names_only_settings_and_streams_that_exist() -> None:
+    for row in rows(section(GUIDE, "### After changing X, refresh Y")):
+        assert set(code_in(row[0])) <= set(SETTINGS)
+        assert set(code_in(row[1])) <= set(streams_of_manifest())
+
+
+def test_a_setting_whose_description_asks_for_a_refresh_is_in_the_table_of_refreshes() -> None:
+    table = section(GUIDE, "### After changing X, refresh Y")
+
+    asking = [name for name, setting in SETTINGS.items() if "refresh" in setting["description"]]
+
+    assert [name for name in asking if f"`{name}`" not in table] == []
+
+
+# --- Messages ---------------------------------------------------------------------------------------------------------
+
+
+def template(node: ast.expr) -> str | None:
+    """A text in the code, with `…` for what is put in at run time."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else CHANGING for part in node.values)
+    if isinstance(node, ast.BinOp):
+        return (template(node.left) or CHANGING) + (template(node.right) or CHANGING)
+    return None
+
+
+def messages_of(module: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        text = None
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in MAKERS and len(node.args) > MAKERS[name]:
+                text = template(node.args[MAKERS[name]])
+        elif isinstance(node, ast.Yield) and node.value is not None:
+            text = template(node.value)
+        # What only joins a subject and a message is none of its own.
+        if text and len(re.findall(r"\w+", text)) > 2:
+            yield text
+
+
+def messages_of_manifest(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for item in part:
+            yield from messages_of_manifest(item)
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            if name == "error_message":
+                yield value
+            elif name in ("one_campaign_gone", "one_campaign_refused"):
+                yield from value.values()
+            else:
+                yield from messages_of_manifest(value)
+
+
+def messages_of_code() -> set[str]:
+    in_modules = {message for module in PACKAGE.glob("*.py") for message in messages_of(module)}
+    return in_modules | set(messages_of_manifest(MANIFEST))
+
+
+def documented_messages() -> set[str]:
+    found = [code_in(row[0])[0] for row in rows(section(GUIDE, "### Error messages"))]
+    assert len(found) == len(set(found)), "a message stands twice in the table"
+    return {re.sub(r"<[^<>]+>", CHANGING, message) for message in found}
+
+
+def test_every_message_of_the_code_is_in_the_table_of_messages() -> None:
+    assert sorted(messages_of_code() - documented_messages()) == []
+
+
+def test_every_message_of_the_table_is_in_the_code() -> None:
+    assert sorted(documented_messages() - messages_of_code()) == []
+
+
+def test_every_message_has_a_remedy() -> None:
+    assert all(len(row) == 2 and row[1] for row in rows(section(GUIDE, "### Error messages")))
+
+
+# --- Examples ---------------------------------------------------------------------------------------------------------
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+
+
+def test_the_readmes_first_commands_are_make_demo_and_make_test_and_exist() -> None:
+    first = blocks(README, "bash")[0].splitlines()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    assert first == ["make demo", "make test"]
+    assert re.match(r"# \S+\n\n```bash\nmake demo\n", text_of(README))
+    assert all(re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE) for command in first)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_command_that_a_page_names_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = re.findall(r"(?:^|`)make (?:[A-Z]+=\S+ )?([a-z]+)", text_of(page), re.MULTILINE)
+
+    assert set(named) - targets == set()
+
+
+def test_the_readmes_configuration_is_accepted() -> None:
+    configuration = json.loads(blocks(README, "json")[0])
+
+    assert complaint(cleaned(configuration, SPECIFICATION)) is None
+
+
+def test_the_readmes_configuration_shows_only_settings_that_exist_and_keys_that_are_made_up() -> None:
+    configuration = json.loads(blocks(README, "json")[0])
+
+    for path, value in leaves(configuration):
+        assert path in SETTINGS, path
+        if SETTINGS[path].get("airbyte_secret"):
+            assert value.startswith("not-a-real-"), path
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from leaves(item, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        for item in value:
+            yield from leaves(item, path)
+    else:
+        yield path, value
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_json_example_is_json(page: Path) -> None:
+    for block in blocks(page, "json"):
+        json.loads(block)
+
+
+def test_the_readme_names_the_image_of_this_version() -> None:
+    metadata = yaml.safe_load((ROOT / "metadata.yaml").read_text(encoding="utf-8"))["data"]
+
+    named = set(re.findall(r"airbyte/source-campaign-stats:([\w.]+)", text_of(README)))
+
+    assert named == {metadata["dockerImageTag"]}
+
+
+# --- Links ------------------------------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text_of(page), flags=re.M | re.S), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_link_leads_to_a_missing_file_or_heading(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", text_of(page)):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in anchors(linked), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_module_that_a_page_names_exists(page: Path) -> None:
+    named = set(re.findall(r"`(?:source_campaign_stats/)?(\w+\.(?:py|yaml))`", text_of(page)))
+    there = {path.name for folder in ("*", "unit_tests/*", "integration_tests/**/*") for path in ROOT.glob(folder)}
+    there |= {path.name for path in PACKAGE.iterdir()}
+
+    assert named - there == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_refers_to_a_folder_outside_the_project(page: Path) -> None:
+    assert not re.search(r"\.\./shared|/work/|vendor-docs|vendor-facts|cdk-notes", text_of(page))

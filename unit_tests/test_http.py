@@ -1,0 +1,304 @@
+"""What an answer must look like, what is asked again, and how long is waited."""
+
+import email.utils
+import time
+from typing import Any
+
+import pytest
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_campaign_stats.batch import OrchestrationListErrorHandler
+from source_campaign_stats.errors import ItemGoneError, ItemRefusedError
+from source_campaign_stats.http import KeyHeaders, NotJson, VendorErrorHandler, VendorWait, decoded, differs_from
+
+
+def response(body: str | bytes = "", status: int = 200, url: str = "", **headers: str) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code = status
+    answer._content = body.encode() if isinstance(body, str) else body
+    answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    answer.request = requests.Request("GET", url or "https://api.batch.com/").prepare()
+    return answer
+
+
+# --- The documented answer --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "answer"),
+    [
+        ({"details": ["date"]}, {"details": []}),
+        ({"details": ["date"]}, {"details": [{"date": "2026-11-20", "more": 1}], "more": 1}),
+        ({"orchestrations": ["id"], "has_more": "boolean"}, {"orchestrations": [{"id": "o"}], "has_more": False}),
+        (["campaign_token"], []),
+        (["campaign_token"], [{"campaign_token": "c"}]),
+        ({"data": "object", "total": "integer"}, {"data": {}, "total": 0}),
+    ],
+)
+def test_a_documented_answer_does_not_differ(shape: Any, answer: Any) -> None:
+    assert differs_from(shape, answer) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "answer", "words"),
+    [
+        ({"details": ["date"]}, NotJson, "is not JSON"),
+        ({"details": ["date"]}, None, "is not an object"),
+        ({"details": ["date"]}, [], "is not an object"),
+        ({"details": ["date"]}, "text", "is not an object"),
+        ({"details": ["date"]}, {}, "the answer has no `details`"),
+        ({"details": ["date"]}, {"details": None}, "`details` is not an array"),
+        ({"details": ["date"]}, {"details": {}}, "`details` is not an array"),
+        ({"details": ["date"]}, {"details": [{}]}, "`date`"),
+        ({"details": ["date"]}, {"details": [None]}, "an item that is not an object"),
+        (["id"], {}, "is not an array"),
+        (["id"], None, "is not an array"),
+        (["id"], ["o1"], "an item that is not an object"),
+        ({"has_more": "boolean"}, {"has_more": "false"}, "`has_more` is not of the type boolean"),
+        ({"has_more": "boolean"}, {"has_more": 0}, "`has_more` is not of the type boolean"),
+        ({"total": "integer"}, {"total": True}, "`total` is not of the type integer"),
+        ({"total": "integer"}, {"total": "3"}, "`total` is not of the type integer"),
+        ({"data": "object"}, {"data": None}, "`data` is not of the type object"),
+    ],
+)
+def test_any_other_answer_is_told_how_it_differs(shape: Any, answer: Any, words: str) -> None:
+    assert words in str(differs_from(shape, answer))
+
+
+def test_a_body_is_parsed_once_and_null_is_not_the_same_as_no_json() -> None:
+    answer = response("null")
+
+    assert decoded(answer) is None
+    assert decoded(response("<html>")) is NotJson
+    assert decoded(response("")) is NotJson
+    assert decoded(response(b'{"a": "\xff"}')) is NotJson
+    assert decoded(response('{"a": NaN}')) is NotJson
+    answer._content = b"[]"
+    assert decoded(answer) is None
+
+
+# --- The error handler ------------------------------------------------------------------------------------------------
+
+
+def handler(**settings: Any) -> VendorErrorHandler:
+    settings = {"documented_answer": {"details": ["date"]}} | settings
+    return VendorErrorHandler(parameters={}, config={}, vendor="Batch", **settings)
+
+
+def decision(answer: requests.Response | Exception | None, **settings: Any) -> ErrorResolution:
+    return handler(**settings).interpret_response(answer)
+
+
+def test_the_documented_answer_is_used() -> None:
+    assert decision(response('{"details": []}')).response_action == ResponseAction.SUCCESS
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>maintenance</html>", "", "null", "[]", "{}", '{"details": null}', '{"details": [']
+)
+def test_a_page_that_is_not_the_documented_answer_is_asked_again(body: str) -> None:
+    resolution = decision(response(body))
+
+    assert resolution.response_action == ResponseAction.RETRY
+    assert resolution.failure_type == FailureType.transient_error
+    assert "Batch answered something that is not the documented answer" in str(resolution.error_message)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 408, 425, 301, 302, 307, 308])
+def test_a_fault_of_the_vendor_and_a_redirection_are_asked_again(status: int) -> None:
+    resolution = decision(response("", status))
+
+    assert resolution.response_action == ResponseAction.RETRY
+    assert str(status) in str(resolution.error_message) or status in (408, 425)
+
+
+def test_too_many_requests_is_a_limit() -> None:
+    assert decision(response("", 429)).response_action == ResponseAction.RATE_LIMITED
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 422])
+def test_a_refusal_ends_the_stream_and_quotes_the_vendor(status: int) -> None:
+    resolution = decision(response('{"error_message": "wrong day", "error_code": "X"}', status))
+
+    assert resolution.response_action == ResponseAction.FAIL
+    assert "wrong day" in str(resolution.error_message)
+
+
+@pytest.mark.parametrize("error", [ItemGoneError, ItemRefusedError])
+def test_a_status_that_is_about_one_campaign_is_raised_as_such(error: type[Exception]) -> None:
+    kind = "one_campaign_gone" if error is ItemGoneError else "one_campaign_refused"
+
+    with pytest.raises(error, match=r"Deleted\. \(Batch said: unknown id\)"):
+        decision(response('{"error_message": "unknown id"}', 404), **{kind: {404: "Deleted."}})
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"error_message": "malformed", "error_code": "E"}', "malformed"),
+        ('{"code": 12, "message": "API_MISUSE"}', "API_MISUSE"),
+        ('{"title": "Forbidden", "description": "feature off", "code": "x"}', "Forbidden, feature off"),
+        ('{"title": "Forbidden", "description": null, "code": "x"}', "Forbidden"),
+        ('{"error": {"message": "inner"}}', "inner"),
+        ('{"error": "text"}', "status 400"),
+        ('["a list"]', "status 400"),
+        ("<html>", "status 400"),
+        ("", "status 400"),
+    ],
+)
+def test_the_words_of_each_vendor_are_found(body: str, words: str) -> None:
+    assert words in str(decision(response(body, 400)).error_message)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.exceptions.ConnectionError("reset"),
+        requests.exceptions.ChunkedEncodingError("cut"),
+        requests.exceptions.ReadTimeout("slow"),
+        requests.exceptions.ConnectTimeout("slow"),
+        requests.exceptions.SSLError("EOF occurred in violation of protocol"),
+        requests.exceptions.ProxyError("Cannot connect to proxy: refused"),
+        requests.exceptions.ContentDecodingError("gzip"),
+        None,
+    ],
+    ids=repr,
+)
+def test_a_connection_that_broke_is_asked_again(error: Exception | None) -> None:
+    resolution = decision(error)
+
+    assert resolution.response_action == ResponseAction.RETRY
+    assert "Batch" in str(resolution.error_message)
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED: self-signed"), "REQUESTS_CA_BUNDLE"),
+        (requests.exceptions.ProxyError("Tunnel connection failed: 407 Authentication"), "HTTPS_PROXY"),
+        (requests.exceptions.ProxyError("Tunnel connection failed: 403 Forbidden"), "HTTPS_PROXY"),
+    ],
+)
+def test_a_setting_of_the_machine_is_named_and_not_asked_again(error: Exception, hint: str) -> None:
+    resolution = decision(error)
+
+    assert resolution.response_action == ResponseAction.FAIL
+    assert resolution.failure_type == FailureType.config_error
+    assert hint in str(resolution.error_message)
+
+
+@pytest.mark.parametrize(
+    ("body", "url", "contradicts"),
+    [
+        ('{"orchestrations": [], "has_more": true}', "", True),
+        ('{"orchestrations": [], "has_more": true, "next_from": null}', "", True),
+        ('{"orchestrations": [], "has_more": true, "next_from": "a+/="}', "?from=a%2B%2F%3D", True),
+        ('{"orchestrations": [], "has_more": true, "next_from": "b"}', "?from=a", False),
+        ('{"orchestrations": [], "has_more": true, "next_from": "b"}', "", False),
+        ('{"orchestrations": [], "has_more": false, "next_from": "a"}', "?from=a", False),
+        ('{"orchestrations": [], "has_more": false}', "", False),
+    ],
+)
+def test_more_pages_without_a_way_to_them_is_a_contradiction(body: str, url: str, contradicts: bool) -> None:
+    shape = {"orchestrations": ["id"], "has_more": "boolean"}
+    lists = OrchestrationListErrorHandler(parameters={}, config={}, vendor="Batch", documented_answer=shape)
+
+    resolution = lists.interpret_response(response(body, url=f"https://api.batch.com/2.10/orchestrations/list{url}"))
+
+    assert (resolution.response_action == ResponseAction.RETRY) is contradicts, resolution
+
+
+# --- Waits ------------------------------------------------------------------------------------------------------------
+
+
+def wait(answer: requests.Response | requests.RequestException | None, attempt: int = 1) -> float:
+    seconds = VendorWait(vendor="Batch").backoff_time(answer, attempt)
+    assert seconds is not None
+    return seconds
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_seconds_that_the_vendor_names_are_waited_in_full(status: int) -> None:
+    assert 90 <= wait(response("", status, Retry_After="90")) <= 91
+
+
+def test_a_wait_named_as_a_date_is_waited_until_then() -> None:
+    then = email.utils.formatdate(time.time() + 120, usegmt=True)
+
+    assert 119 <= wait(response("", 429, Retry_After=then)) <= 122
+
+
+def test_a_wait_named_as_a_reset_is_waited_until_then() -> None:
+    assert 45 <= wait(response("", 429, x_ratelimit_reset=str(int(time.time()) + 45))) <= 47
+
+
+def test_the_reset_that_stands_in_every_answer_is_a_wait_only_with_a_429() -> None:
+    assert wait(response("", 500, x_ratelimit_reset=str(int(time.time()) + 45))) < 3
+
+
+@pytest.mark.parametrize("seconds", ["600", "3600", "86400"])
+def test_a_wait_of_ten_minutes_or_more_ends_the_stream_and_is_named(seconds: str) -> None:
+    with pytest.raises(AirbyteTracedException, match=f"{seconds} seconds") as error:
+        wait(response("", 429, Retry_After=seconds))
+
+    assert error.value.failure_type == FailureType.transient_error
+
+
+def test_a_wait_just_under_ten_minutes_is_waited() -> None:
+    assert wait(response("", 429, Retry_After="599")) >= 599
+
+
+@pytest.mark.parametrize("named", [{}, {"Retry_After": "soon"}, {"Retry_After": ""}, {"Retry_After": "-5"}])
+def test_without_a_usable_wait_a_429_waits_at_least_five_seconds(named: dict[str, str]) -> None:
+    assert 5 <= wait(response("", 429, **named)) < 7
+
+
+@pytest.mark.parametrize("header", ["Retry_After", "x_ratelimit_reset"])
+def test_a_wait_that_is_over_is_followed_by_a_short_one(header: str) -> None:
+    past = email.utils.formatdate(time.time() - 60) if header == "Retry_After" else str(time.time() - 60)
+
+    assert 0 < wait(response("", 429, **{header: past})) < 10
+
+
+@pytest.mark.parametrize("answer", [response("", 500), requests.exceptions.ConnectionError("reset"), None])
+def test_waits_grow_up_to_half_a_minute(answer: Any) -> None:
+    waits = [wait(answer, attempt) for attempt in range(1, 8)]
+
+    for attempt, seconds in enumerate(waits):
+        assert min(2**attempt, 30) <= seconds <= min(2**attempt, 30) * 1.25, waits
+    assert sum(waits) > 60, "a minute's limit has to be outlasted"
+
+
+def test_waits_have_jitter() -> None:
+    assert len({wait(response("", 500), 5) for _ in range(20)}) > 10
+
+
+# --- Keys -------------------------------------------------------------------------------------------------------------
+
+CONFIG = {"batch": {"rest_api_key": "1e5000000000000000000007", "project_key": "1_000"}}
+
+
+def test_keys_stand_in_the_headers_exactly_as_they_are() -> None:
+    keys = KeyHeaders(
+        config=CONFIG, bearer=["batch", "rest_api_key"], headers={"X-Batch-Project": ["batch", "project_key"]}
+    )
+
+    assert keys.get_auth_header() == {
+        "X-Batch-Project": "1_000",
+        "Authorization": "Bearer 1e5000000000000000000007",
+    }
+
+
+def test_a_pair_of_keys_makes_a_basic_header() -> None:
+    keys = KeyHeaders(config=CONFIG, basic=[["batch", "project_key"], ["batch", "rest_api_key"]])
+
+    assert keys.get_auth_header() == {"Authorization": "Basic MV8wMDA6MWU1MDAwMDAwMDAwMDAwMDAwMDAwMDA3"}
+
+
+def test_a_vendor_with_a_header_of_its_own_gets_no_other() -> None:
+    keys = KeyHeaders(config=CONFIG, headers={"X-Authorization": ["batch", "rest_api_key"]})
+
+    assert keys.get_auth_header() == {"X-Authorization": "1e5000000000000000000007"}

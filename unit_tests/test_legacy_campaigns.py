@@ -1,0 +1,205 @@
+"""Stream `legacy_campaigns`: the campaigns of each app of Batch MEP."""
+
+import pytest
+
+from unit_tests.builders import (
+    ANDROID_KEY,
+    IOS_KEY,
+    LEGACY_KEY,
+    MAINTENANCE,
+    NULL,
+    Answer,
+    BatchLegacy,
+    ConfigBuilder,
+    Sync,
+    app,
+    assert_fits_schema,
+    legacy_campaign,
+    read,
+)
+
+STREAM = "legacy_campaigns"
+CONFIG = ConfigBuilder().with_legacy().build()
+TWO_APPS = ConfigBuilder().with_legacy(app("iOS", IOS_KEY), app("Android", ANDROID_KEY)).build()
+
+
+def keys(sync: Sync) -> list[tuple[str, str]]:
+    return sorted((record["app"], record["campaign_token"]) for record in sync.records(STREAM))
+
+
+def test_one_page_is_read_whole(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2"))
+
+    assert keys(read(CONFIG, STREAM).succeeded()) == [("iOS", "c1"), ("iOS", "c2")]
+
+
+def test_several_pages_are_read_by_offset(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(250)))
+
+    sync = read(CONFIG, STREAM).succeeded()
+
+    assert len(sync.records(STREAM)) == 250
+    live = [asked for asked in legacy.list.asked if asked.param("live") == "true"]
+    assert [asked.param("from") for asked in live] == [None, "100", "200"]
+    assert {asked.param("limit") for asked in live} == {"100"}
+
+
+def test_a_full_last_page_is_followed_by_an_empty_one(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(100)))
+
+    assert len(read(CONFIG, STREAM).succeeded().records(STREAM)) == 100
+
+
+def test_an_app_without_campaigns_has_no_records(legacy: BatchLegacy) -> None:
+    assert keys(read(CONFIG, STREAM).succeeded()) == []
+
+
+def test_live_campaigns_and_those_that_are_not_are_both_asked_for(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("on", live=True), legacy_campaign("off", live=False))
+
+    assert keys(read(CONFIG, STREAM).succeeded()) == [("iOS", "off"), ("iOS", "on")]
+
+
+def test_each_app_is_asked_with_its_own_key(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"), key=IOS_KEY)
+    legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2"), key=ANDROID_KEY)
+
+    sync = read(TWO_APPS, STREAM).succeeded()
+
+    assert keys(sync) == [("Android", "c1"), ("Android", "c2"), ("iOS", "c1")]
+    assert {asked.headers["X-Authorization"] for asked in legacy.list.asked} == {LEGACY_KEY}
+
+
+@pytest.mark.parametrize("key", ["1e5000000000000000000007", "1_000", "0123456789", "None"])
+def test_a_key_that_looks_like_a_number_is_sent_verbatim(legacy: BatchLegacy, key: str) -> None:
+    config = ConfigBuilder().with_legacy(app("iOS", key), rest_api_key=key).build()
+    legacy.with_campaigns(legacy_campaign("c1"), key=key)
+
+    read(config, STREAM).succeeded()
+
+    assert {asked.path for asked in legacy.list.asked} == {f"/1.1/{key}/campaigns/list"}
+    assert legacy.list.asked[0].headers["X-Authorization"] == key
+
+
+@pytest.mark.parametrize("name", ["1e5", "007", 'It\'s "ours"', "{{ config }}", "[1, 2]", "Été ☀", "None", "True"])
+def test_an_app_may_have_any_name(legacy: BatchLegacy, name: str) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"))
+
+    sync = read(ConfigBuilder().with_legacy(app(name, IOS_KEY)).build(), STREAM).succeeded()
+
+    assert keys(sync) == [(name, "c1")]
+
+
+def test_a_record_is_the_campaign_and_the_name_of_its_app_but_never_its_key(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1", push_time="2026-10-02T10:00:00"))
+
+    sync = read(CONFIG, STREAM).succeeded()
+
+    assert sync.only(STREAM) == {
+        "app": "iOS",
+        "campaign_token": "c1",
+        "name": "Name of c1",
+        "created_date": "2026-10-01T14:38:19Z",
+        "push_time": "2026-10-02T10:00:00Z",
+        "live": True,
+        "dev_only": False,
+        "from_api": False,
+    }
+    assert_fits_schema(STREAM, sync.records(STREAM))
+    assert IOS_KEY not in sync.everything
+
+
+def test_a_token_that_looks_like_a_number_stays_text(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("123456789012345678901e23"))
+
+    assert read(CONFIG, STREAM).succeeded().only(STREAM)["campaign_token"] == "123456789012345678901e23"
+
+
+def test_campaigns_in_dev_mode_are_listed(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1", dev_only=True))
+
+    assert keys(read(CONFIG, STREAM).succeeded()) == [("iOS", "c1")]
+
+
+def test_a_field_that_no_page_mentions_passes_through(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1", novelty=[1]))
+
+    assert read(CONFIG, STREAM).succeeded().only(STREAM)["novelty"] == [1]
+
+
+def test_a_campaign_that_a_new_one_shifted_to_the_next_page_is_told_once(legacy: BatchLegacy) -> None:
+    campaigns = [legacy_campaign(f"c{number:03}") for number in range(120)]
+    legacy.with_campaigns(*campaigns)
+    say = legacy.list._say
+
+    def shifting(asked: object) -> Answer:
+        answer = say(asked)  # type: ignore[arg-type]
+        if len(legacy.list.asked) == 1:
+            legacy.with_campaigns(legacy_campaign("new"), *campaigns)
+        return answer
+
+    legacy.list._say = shifting
+    config = ConfigBuilder().with_setting("num_workers", 2).with_legacy().build()
+
+    tokens = [record["campaign_token"] for record in read(config, STREAM).succeeded().records(STREAM)]
+
+    assert len(tokens) == len(set(tokens)), "a campaign was told twice"
+    assert {campaign["campaign_token"] for campaign in campaigns} <= set(tokens)
+
+
+def test_a_campaign_that_both_halves_show_is_told_once(legacy: BatchLegacy) -> None:
+    legacy.list.always = Answer([legacy_campaign("c1")])
+
+    assert keys(read(CONFIG, STREAM).succeeded()) == [("iOS", "c1")]
+
+
+def test_with_campaign_tokens_only_those_are_listed(legacy: BatchLegacy) -> None:
+    config = ConfigBuilder().with_legacy(app("iOS", IOS_KEY, "c2"), app("Android", ANDROID_KEY)).build()
+    legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2"))
+    legacy.with_campaigns(legacy_campaign("c1"), key=ANDROID_KEY)
+
+    assert keys(read(config, STREAM).succeeded()) == [("Android", "c1"), ("iOS", "c2")]
+
+
+def test_a_configured_campaign_behind_a_page_of_others_is_found(legacy: BatchLegacy) -> None:
+    """The page is full although the filter leaves nothing of it, so it is not the last one."""
+    legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(150)))
+
+    sync = read(ConfigBuilder().with_legacy(app("iOS", IOS_KEY, "c149")).build(), STREAM).succeeded()
+
+    assert keys(sync) == [("iOS", "c149")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [MAINTENANCE, NULL, Answer(""), Answer({}), Answer([{"name": "no token"}]), Answer("", status=502)],
+    ids=lambda answer: f"{answer.status} {answer.body!r:.40}",
+)
+def test_one_answer_that_is_not_the_documented_one_is_survived(legacy: BatchLegacy, answer: Answer) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"))
+    legacy.list.first = [answer]
+
+    assert keys(read(CONFIG, STREAM).succeeded()) == [("iOS", "c1")]
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, '"Live API key"'), (403, "API_MISUSE"), (404, '"Live API key"')])
+def test_a_refused_list_says_what_to_correct_and_is_asked_once_per_slice(
+    legacy: BatchLegacy, status: int, words: str
+) -> None:
+    legacy.list.always = Answer({"code": 10, "message": "no"}, status=status)
+
+    sync = read(ConfigBuilder().with_setting("num_workers", 2).with_legacy().build(), STREAM)
+
+    [message] = sync.errors_of(STREAM)
+    assert words in message
+    assert len(legacy.list.asked) <= 2
+
+
+def test_a_refused_app_is_named(legacy: BatchLegacy) -> None:
+    say = legacy.list._say
+    legacy.list._say = lambda asked: Answer("", status=401) if ANDROID_KEY in asked.path else say(asked)
+
+    sync = read(TWO_APPS, STREAM)
+
+    assert "Android" in sync.errors_of(STREAM)[0], sync.errors
+    assert ANDROID_KEY not in sync.everything

@@ -1,0 +1,182 @@
+"""The manifest is valid, holds nothing deprecated, and every requester is a careful one."""
+
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+import requests
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import get_declarative_component_schema
+from airbyte_cdk.sources.streams.call_rate import HttpAPIBudget
+
+from source_campaign_stats import SourceCampaignStats
+from source_campaign_stats.http import VendorErrorHandler, VendorWait
+from source_campaign_stats.reading import ListReader, SliceReader
+from source_campaign_stats.source import read_manifest
+from unit_tests.builders import IOS_KEY, LOGGER, ConfigBuilder
+
+STREAMS = {
+    "orchestrations": (["id"], "Batch"),
+    "orchestration_stats": (["orchestration_id", "date"], "Batch"),
+    "legacy_campaigns": (["app", "campaign_token"], "Batch"),
+    "legacy_campaign_stats": (["app", "campaign_token", "date"], "Batch"),
+    "moengage_campaigns": (["campaign_id"], "MoEngage"),
+    "moengage_campaign_stats": (["date", "campaign_id", "platform", "locale", "variation"], "MoEngage"),
+}
+# Requests a minute that each vendor allows at most.
+LIMITS = {
+    "https://api.batch.com/2.10/orchestrations/list": ("GET", 60),
+    "https://api.batch.com/2.10/orchestrations/stats?from=x": ("GET", 60),
+    f"https://api.batch.com/1.1/{IOS_KEY}/campaigns/list": ("GET", 60),
+    f"https://api.batch.com/1.1/{IOS_KEY}/campaigns/stats/c1": ("GET", 60),
+    "https://api-01.moengage.com/core-services/v1/campaign-stats": ("POST", 100),
+    "https://api-101.moengage.com/core-services/v1/campaigns/meta": ("POST", 100),
+}
+
+
+def source(**settings: Any) -> SourceCampaignStats:
+    config = ConfigBuilder().with_batch(**settings).with_legacy().with_moengage().build()
+    return SourceCampaignStats(catalog=None, config=config, state=None)
+
+
+@pytest.fixture(scope="module")
+def streams() -> dict[str, dict[str, Any]]:
+    made = source()
+    return {stream["name"]: stream for stream in made._stream_configs(made.resolved_manifest)}
+
+
+def requester_parts(stream: dict[str, Any]) -> dict[str, Any]:
+    requester: dict[str, Any] = stream["retriever"]["requester"]
+    return requester
+
+
+def test_the_manifest_is_one_that_the_cdk_knows_and_holds_nothing_deprecated() -> None:
+    made = source()
+
+    jsonschema.validate(made.resolved_manifest, get_declarative_component_schema())
+    assert [str(warning) for warning in made.deprecation_warnings()] == []
+    assert not re.search(r"^\s*(url_base|path|request_body_json|request_body_data):", str(read_manifest()), re.M)
+
+
+def test_the_catalog_has_the_streams_and_keys_of_the_contract() -> None:
+    made = source()
+    catalog = made.discover(LOGGER, made.configure({}, ""))
+
+    assert {
+        stream.name: [".".join(key) for key in stream.source_defined_primary_key or []] for stream in catalog.streams
+    } == {name: key for name, (key, _) in STREAMS.items()}
+    incremental = {
+        stream.name
+        for stream in catalog.streams
+        if "incremental" in [mode.value for mode in stream.supported_sync_modes]
+    }
+    assert incremental == {name for name in STREAMS if name.endswith("_stats")}
+    assert {tuple(stream.default_cursor_field or []) for stream in catalog.streams if stream.name in incremental} == {
+        ("date",)
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (ConfigBuilder().with_batch(), {"orchestrations", "orchestration_stats"}),
+        (ConfigBuilder().with_legacy(), {"legacy_campaigns", "legacy_campaign_stats"}),
+        (ConfigBuilder().with_moengage(), {"moengage_campaigns", "moengage_campaign_stats"}),
+    ],
+    ids=["batch", "legacy", "moengage"],
+)
+def test_a_group_that_is_absent_has_no_streams(config: ConfigBuilder, expected: set[str]) -> None:
+    made = SourceCampaignStats(catalog=None, config=config.build(), state=None)
+
+    assert {stream.name for stream in made.discover(LOGGER, config.build()).streams} == expected
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_requester_keeps_no_answers_and_has_both_timeouts(streams: dict[str, dict[str, Any]], name: str) -> None:
+    requester = requester_parts(streams[name])
+
+    assert requester["use_cache"] is False
+    assert 0 < requester["connect_timeout_in_seconds"] <= 30
+    assert 0 < requester["read_timeout_in_seconds"] <= 120
+    assert requester["url"].startswith(("https://api.batch.com/", "https://api-"))
+    assert requester["http_method"] == ("POST" if name.startswith("moengage") else "GET")
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_requester_has_the_error_handler_and_the_waits_of_its_vendor(
+    streams: dict[str, dict[str, Any]], name: str
+) -> None:
+    handler = requester_parts(streams[name])["error_handler"]
+
+    assert handler["vendor"] == STREAMS[name][1]
+    assert handler["class_name"].rpartition(".")[2].endswith("ErrorHandler")
+    assert [strategy["vendor"] for strategy in handler["backoff_strategies"]] == [STREAMS[name][1]]
+    assert handler["documented_answer"], "a page of maintenance would be an empty page"
+    assert 401 in [code for item in handler["response_filters"] for code in item["http_codes"]]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_what_is_built_is_what_the_manifest_says(name: str) -> None:
+    stream = next(stream for stream in source().streams({}) if stream.name == name)
+    reader: Any = stream._stream_partition_generator._partition_factory._retriever  # type: ignore[attr-defined]
+    client = reader.retriever.requester._http_client
+
+    assert isinstance(reader, SliceReader if name.endswith("_stats") else ListReader)
+    assert isinstance(client._error_handler, VendorErrorHandler)
+    assert [type(strategy) for strategy in client._backoff_strategies] == [VendorWait]
+    assert type(client._session).__name__ == "LimiterSession", "the session must not be one that keeps answers"
+    redirect = requests.Response()
+    assert list(client._session.resolve_redirects(redirect, requests.PreparedRequest())) == []
+
+
+def budget(**settings: Any) -> HttpAPIBudget:
+    made = source(**settings)
+    made.streams({})
+    found = made._constructor._api_budget
+    assert isinstance(found, HttpAPIBudget)
+    return found
+
+
+@pytest.mark.parametrize("url", LIMITS)
+def test_every_request_draws_on_a_budget_a_little_under_the_limit(url: str) -> None:
+    method, limit = LIMITS[url]
+
+    policy = budget().get_matching_policy(requests.Request(method, url).prepare())
+
+    assert policy is not None
+    a_minute = min(60_000 / rate.interval * rate.limit for rate in policy._bucket.rates)  # type: ignore[attr-defined]
+    assert 0.85 * limit <= a_minute < limit
+
+
+@pytest.mark.parametrize("allowed", [1, 5, 100])
+def test_the_budget_of_batch_follows_the_setting_and_stays_below_it(allowed: int) -> None:
+    request = requests.Request("GET", "https://api.batch.com/2.10/orchestrations/list").prepare()
+
+    policy = budget(requests_per_second=allowed).get_matching_policy(request)
+
+    [rate] = policy._bucket.rates  # type: ignore[union-attr]
+    assert 0.85 * allowed <= rate.limit / (rate.interval / 1000) < allowed
+
+
+def test_the_campaign_list_of_moengage_stays_under_ten_a_second() -> None:
+    url = "https://api-01.moengage.com/core-services/v1/campaigns/meta"
+    policy = budget().get_matching_policy(requests.Request("POST", url).prepare())
+
+    assert (9, 1000) in [(rate.limit, rate.interval) for rate in policy._bucket.rates]  # type: ignore[union-attr]
+
+
+def test_all_streams_of_a_sync_draw_on_the_same_budget() -> None:
+    made = source()
+    budgets = set()
+    for stream in made.streams({}):
+        reader: Any = stream._stream_partition_generator._partition_factory._retriever  # type: ignore[attr-defined]
+        budgets.add(id(reader.retriever.requester._http_client._session._api_budget))
+
+    assert len(budgets) == 1
+
+
+def test_the_number_of_workers_is_the_configured_one() -> None:
+    config = ConfigBuilder().with_setting("num_workers", 3).with_batch().build()
+    made = SourceCampaignStats(catalog=None, config=config, state=None)
+
+    assert made._concurrent_source._threadpool._threadpool._max_workers == 3

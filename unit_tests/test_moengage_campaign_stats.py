@@ -1,0 +1,452 @@
+"""Stream `moengage_campaign_stats`: a call covers one day, a record is one leaf of the nested answer."""
+
+import itertools
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from freezegun.api import FrozenDateTimeFactory
+
+from unit_tests.builders import (
+    MAINTENANCE,
+    NULL,
+    WORKSPACE,
+    Answer,
+    Asked,
+    ConfigBuilder,
+    MoEngage,
+    Sync,
+    assert_fits_schema,
+    days_between,
+    moengage_answer,
+    moengage_campaign_stats,
+    read,
+)
+
+STREAM = "moengage_campaign_stats"
+CONFIG = ConfigBuilder().with_moengage(lookback_days=3).build()
+LAST_DAY = ConfigBuilder().with_setting("start_date", "2026-11-20").with_moengage()
+
+
+def ids(sync: Sync) -> list[str]:
+    return sorted(record["campaign_id"] for record in sync.records(STREAM))
+
+
+def leaf(moengage: MoEngage, **details: Any) -> dict[str, Any]:
+    """The record of a day with one leaf that has these details."""
+    moengage.with_stats("c1", **details)
+    sync = read(LAST_DAY.build(), STREAM).succeeded()
+    assert_fits_schema(STREAM, sync.records(STREAM))
+    return sync.only(STREAM)
+
+
+# --- Days and pages ---------------------------------------------------------------------------------------------------
+
+
+def test_a_first_sync_asks_every_day_on_its_own(moengage: MoEngage) -> None:
+    moengage.with_stats("c1")
+
+    sync = read(CONFIG, STREAM).succeeded()
+
+    assert moengage.days_asked == days_between("2026-11-01", "2026-11-20")
+    assert all(asked.body["start_date"] == asked.body["end_date"] for asked in moengage.stats.asked)
+    assert sorted(record["date"] for record in sync.records(STREAM)) == days_between("2026-11-01", "2026-11-20")
+
+
+def test_the_pages_of_a_day_are_read_by_offset(moengage: MoEngage) -> None:
+    names = [f"c{number:02}" for number in range(25)]
+    moengage.with_stats(*names)
+
+    sync = read(LAST_DAY.build(), STREAM).succeeded()
+
+    assert [asked.body.get("offset", 0) for asked in moengage.stats.asked] == [0, 10, 20]
+    assert {asked.body["limit"] for asked in moengage.stats.asked} == {10}
+    assert ids(sync) == names
+
+
+def test_a_day_without_campaigns_has_no_records_and_moves_the_state(moengage: MoEngage) -> None:
+    sync = read(CONFIG, STREAM).succeeded()
+
+    assert sync.records(STREAM) == []
+    assert sync.state(STREAM) == {"date": "2026-11-20"}
+
+
+def test_all_campaigns_are_asked_for_by_leaving_the_ids_out(moengage: MoEngage) -> None:
+    read(LAST_DAY.build(), STREAM).succeeded()
+
+    body = moengage.stats.asked[0].body
+    assert "campaign_ids" not in body
+    assert body["attribution_type"] == "TOTAL_CONVERSIONS"
+    assert body["metric_type"] == "TOTAL"
+    assert isinstance(body["request_id"], str)
+    assert moengage.stats.asked[0].headers["MOE-APPKEY"] == WORKSPACE
+
+
+def test_campaign_ids_are_asked_ten_at_a_time_as_pages_of_one_day(moengage: MoEngage) -> None:
+    names = [f"c{number:02}" for number in range(25)]
+    config = ConfigBuilder().with_setting("start_date", "2026-11-19").with_moengage(campaign_ids=names).build()
+    moengage.with_stats(*names, "other")
+
+    sync = read(config, STREAM).succeeded()
+
+    for of in ("2026-11-19", "2026-11-20"):
+        asked = [request.body["campaign_ids"] for request in moengage.stats.asked if request.body["start_date"] == of]
+        assert asked == [names[:10], names[10:20], names[20:]]
+    assert Counter(ids(sync)) == dict.fromkeys(names, 2)
+    assert sync.state(STREAM) == {"date": "2026-11-20"}
+
+
+@pytest.mark.parametrize("campaign_id", ["123456789012345678901e23", "1e5000000000000000000007", "007", "None"])
+def test_an_id_that_looks_like_something_else_is_sent_verbatim_and_stays_text(
+    moengage: MoEngage, campaign_id: str
+) -> None:
+    moengage.with_stats(campaign_id)
+
+    config = ConfigBuilder().with_setting("start_date", "2026-11-20").with_moengage(campaign_ids=[campaign_id]).build()
+    sync = read(config, STREAM).succeeded()
+
+    assert moengage.stats.asked[0].body["campaign_ids"] == [campaign_id]
+    assert sync.only(STREAM)["campaign_id"] == campaign_id
+
+
+@pytest.mark.parametrize("workspace_id", ["1e5000000000000000000007", "0123"])
+def test_a_workspace_id_that_looks_like_a_number_stays_text(moengage: MoEngage, workspace_id: str) -> None:
+    config = ConfigBuilder().with_setting("start_date", "2026-11-20").with_moengage(workspace_id=workspace_id).build()
+    moengage.with_stats("c1")
+
+    assert read(config, STREAM).succeeded().only(STREAM)["workspace_id"] == workspace_id
+    assert moengage.stats.asked[0].headers["MOE-APPKEY"] == workspace_id
+
+
+def moving_list(moengage: MoEngage, whole_from_call: int) -> None:
+    """Twelve campaigns of which the last is not shown before that call."""
+    names = [f"c{number:02}" for number in range(12)]
+
+    def say(asked: Asked) -> Answer:
+        shown = names if len(moengage.stats.asked) >= whole_from_call else names[:11]
+        offset = asked.body.get("offset", 0)
+        data = {name: moengage_campaign_stats() for name in shown[offset : offset + 10]}
+        return Answer(moengage_answer(data, total=12, page=offset // 10 + 1, pages=2))
+
+    moengage.stats._say = say
+
+
+def test_a_day_that_shows_fewer_campaigns_than_it_counts_is_walked_again(moengage: MoEngage) -> None:
+    moving_list(moengage, whole_from_call=3)
+
+    sync = read(LAST_DAY.build(), STREAM).succeeded()
+
+    assert ids(sync) == [f"c{number:02}" for number in range(12)], "missing, or put out twice"
+    assert [asked.body.get("offset", 0) for asked in moengage.stats.asked] == [0, 10, 0, 10]
+
+
+def test_a_day_that_stays_incomplete_fails_and_moves_no_state(moengage: MoEngage) -> None:
+    moving_list(moengage, whole_from_call=1000)
+
+    sync = read(LAST_DAY.build(), STREAM)
+
+    assert "12 campaigns but shows only 11" in sync.errors_of(STREAM)[0]
+    assert sync.state(STREAM) == {}
+    assert len(moengage.stats.asked) <= 20
+
+
+def test_with_ids_a_count_of_the_ids_asked_for_is_no_reason_to_fail(moengage: MoEngage) -> None:
+    """The page says `total_campaigns` is what was requested: quiet campaigns may be counted and not shown."""
+    names = [f"c{number}" for number in range(5)]
+    config = ConfigBuilder().with_setting("start_date", "2026-11-18").with_moengage(campaign_ids=names).build()
+    moengage.stats.always = Answer(moengage_answer({"c1": moengage_campaign_stats()}, total=5))
+
+    sync = read(config, STREAM).succeeded()
+
+    assert ids(sync) == ["c1"] * 3
+    assert sync.state(STREAM) == {"date": "2026-11-20"}
+
+
+# --- Leaves -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_is_a_leaf_with_the_day_the_workspace_and_what_it_was_asked_with(moengage: MoEngage) -> None:
+    assert leaf(moengage) == {
+        "date": "2026-11-20",
+        "workspace_id": WORKSPACE,
+        "campaign_id": "c1",
+        "platform": "android",
+        "locale": "all_locales",
+        "variation": "all_variations",
+        "attribution_type": "TOTAL_CONVERSIONS",
+        "metric_type": "TOTAL",
+        "performance_stats": {"attempted": 2, "sent": 2, "click": 4, "ctr": 200},
+        "delivery_funnel": {"reachable_users_in_segment": 2, "sent": 2},
+        "conversion_goal_stats": [{"goal_name": "Goal 1", "conversions": 0, "cvr": 0, "uplift": 0}],
+        "failure_breakdown": [],
+    }
+
+
+def test_a_control_group_has_no_performance(moengage: MoEngage) -> None:
+    control = {
+        "conversion_goal_stats": {},
+        "delivery_funnel": {"reachable_users_in_segment": 0},
+        "failure_breakdown": {"user_removed_due_to_campaing_control_group": 1},
+    }
+    stats = moengage_campaign_stats()
+    stats[0]["platforms"]["android"]["locales"]["all_locales"]["variations"]["campaign_control_group"] = control
+    moengage.every_day = {"c1": stats}
+
+    records = {record["variation"]: record for record in read(LAST_DAY.build(), STREAM).succeeded().records(STREAM)}
+
+    assert set(records) == {"all_variations", "campaign_control_group"}
+    assert records["campaign_control_group"]["performance_stats"] is None
+    assert records["campaign_control_group"]["failure_breakdown"] == [
+        {"reason": "user_removed_due_to_campaing_control_group", "count": 1}
+    ]
+    assert_fits_schema(STREAM, records.values())
+
+
+def test_totals_and_parts_arrive_side_by_side_with_names_as_sent(moengage: MoEngage) -> None:
+    one = moengage_campaign_stats()[0]["platforms"]["android"]["locales"]["all_locales"]["variations"]["all_variations"]
+    variations = {"variations": {"all_variations": one, "Variation 1 / blue": one}}
+    locales = {"locales": {"all_locale": variations, "fr": variations}}
+    moengage.every_day = {"c1": [{"platforms": {"ALL_PLATFORMS": locales, "ANDROID": locales}}]}
+
+    records = read(LAST_DAY.build(), STREAM).succeeded().records(STREAM)
+
+    found = {(record["platform"], record["locale"], record["variation"]) for record in records}
+    assert len(records) == len(found) == 8
+    assert ("ALL_PLATFORMS", "all_locale", "all_variations") in found
+    assert ("ANDROID", "fr", "Variation 1 / blue") in found
+
+
+def test_every_element_of_a_campaigns_list_is_read(moengage: MoEngage) -> None:
+    moengage.every_day = {"c1": [*moengage_campaign_stats("android"), *moengage_campaign_stats("ios")]}
+
+    records = read(LAST_DAY.build(), STREAM).succeeded().records(STREAM)
+
+    assert sorted(record["platform"] for record in records) == ["android", "ios"]
+
+
+@pytest.mark.parametrize("name", ["Goal 1", "a.b/c", "1e5", "", "Ünïcode ✓", "sent", "__proto__"])
+def test_a_goal_is_an_item_of_an_array_whatever_its_name(moengage: MoEngage, name: str) -> None:
+    record = leaf(moengage, conversion_goal_stats={name: {"conversions": 3, "revenue": 1.5}, "other": {"cvr": 0.5}})
+
+    assert record["conversion_goal_stats"] == [
+        {"goal_name": name, "conversions": 3, "revenue": 1.5},
+        {"goal_name": "other", "cvr": 0.5},
+    ]
+
+
+def test_a_failure_reason_is_an_item_of_an_array(moengage: MoEngage) -> None:
+    record = leaf(moengage, failure_breakdown={"Invalid token": 3, "FC breached": 1})
+
+    assert record["failure_breakdown"] == [
+        {"reason": "Invalid token", "count": 3},
+        {"reason": "FC breached", "count": 1},
+    ]
+
+
+def test_a_metric_that_no_page_mentions_passes_through(moengage: MoEngage) -> None:
+    record = leaf(
+        moengage,
+        performance_stats={"adjusted_open": 7},
+        delivery_funnel={"after_magic": 1},
+        conversion_goal_stats={"g": {"novelty": 2}},
+    )
+
+    assert record["performance_stats"] == {"adjusted_open": 7}
+    assert record["delivery_funnel"] == {"after_magic": 1}
+    assert record["conversion_goal_stats"] == [{"goal_name": "g", "novelty": 2}]
+
+
+def test_attribution_and_metric_type_are_asked_and_told(moengage: MoEngage) -> None:
+    config = ConfigBuilder().with_setting("start_date", "2026-11-20")
+    config.with_moengage(attribution_type="VIEW_THROUGH", metric_type="UNIQUE")
+    moengage.with_stats("c1")
+
+    record = read(config.build(), STREAM).succeeded().only(STREAM)
+
+    body = moengage.stats.asked[0].body
+    assert (body["attribution_type"], body["metric_type"]) == ("VIEW_THROUGH", "UNIQUE")
+    assert (record["attribution_type"], record["metric_type"]) == ("VIEW_THROUGH", "UNIQUE")
+
+
+# --- Incremental ------------------------------------------------------------------------------------------------------
+
+
+def test_the_state_is_put_out_after_each_day_and_never_goes_back(moengage: MoEngage) -> None:
+    moengage.with_stats("c1")
+
+    states = [state["date"] for name, state in read(CONFIG, STREAM).succeeded().states if "date" in state]
+
+    assert states == sorted(states)
+    assert states[-1] == "2026-11-20"
+    assert len(set(states)) > 3, "a backfill that is interrupted would start again"
+
+
+def test_with_a_state_the_lookback_and_the_new_days_are_asked(moengage: MoEngage) -> None:
+    moengage.with_stats("c1")
+
+    sync = read(CONFIG, STREAM, state={STREAM: {"date": "2026-11-18"}}).succeeded()
+
+    assert moengage.days_asked == days_between("2026-11-15", "2026-11-20")
+    assert sync.state(STREAM) == {"date": "2026-11-20"}
+
+
+@pytest.mark.parametrize("lookback", [0, 1, 7])
+@pytest.mark.parametrize("has_rows", [True, False], ids=["with rows", "without rows"])
+def test_a_week_of_daily_syncs_with_one_missed_leaves_no_gap(
+    moengage: MoEngage, clock: FrozenDateTimeFactory, lookback: int, has_rows: bool
+) -> None:
+    if has_rows:
+        moengage.with_stats("c1")
+    config = ConfigBuilder().with_moengage(lookback_days=lookback).build()
+    state: dict[str, Any] = {}
+    asked: list[list[str]] = []
+    for today in ("2026-11-21", "2026-11-22", "2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27"):
+        clock.move_to(f"{today}T03:00:00Z")
+        moengage.stats.asked.clear()
+
+        sync = read(config, STREAM, state={STREAM: state} if state else None).succeeded()
+
+        state = sync.state(STREAM)
+        asked.append(moengage.days_asked)
+    assert sorted({of for days in asked for of in days}) == days_between("2026-11-01", "2026-11-26")
+    for before, after in itertools.pairwise(asked):
+        overlap = len(set(before) & set(after))
+        assert lookback <= overlap <= lookback + 2, f"overlap of {overlap} days: {before} {after}"
+
+
+def test_a_day_that_is_never_answered_stops_the_state_before_it(moengage: MoEngage) -> None:
+    moengage.with_stats("c1")
+    say = moengage.stats._say
+    moengage.stats._say = lambda asked: MAINTENANCE if asked.body["start_date"] == "2026-11-10" else say(asked)
+
+    sync = read(CONFIG, STREAM)
+
+    assert sync.failure is not None
+    assert sync.state(STREAM).get("date", "2026-11-09") <= "2026-11-09", "the state says a missing day was read"
+    assert len(sync.errors_of(STREAM)) == 1
+
+
+def test_after_a_failure_the_next_sync_from_the_printed_state_misses_no_day(moengage: MoEngage) -> None:
+    moengage.with_stats("c1")
+    say = moengage.stats._say
+    moengage.stats._say = lambda asked: MAINTENANCE if asked.body["start_date"] == "2026-11-10" else say(asked)
+    first = read(CONFIG, STREAM)
+    moengage.stats._say = say
+
+    second = read(CONFIG, STREAM, state={STREAM: first.state(STREAM)}).succeeded()
+
+    dates = {record["date"] for sync in (first, second) for record in sync.records(STREAM)}
+    assert sorted(dates) == days_between("2026-11-01", "2026-11-20")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"date": "2026-11-18"}, {"use_global_cursor": True, "state": {"date": "2026-11-18"}, "lookback_window": 1}],
+    ids=["ours", "global cursor"],
+)
+def test_states_of_every_known_shape_are_read(moengage: MoEngage, state: dict[str, Any]) -> None:
+    read(CONFIG, STREAM, state={STREAM: state}).succeeded()
+
+    assert moengage.days_asked[-6:] == days_between("2026-11-15", "2026-11-20")
+    assert len(moengage.days_asked) <= 7
+
+
+def test_a_state_in_the_future_reads_nothing_and_is_left(moengage: MoEngage) -> None:
+    sync = read(CONFIG, STREAM, state={STREAM: {"date": "2027-01-01"}}).succeeded()
+
+    assert (moengage.stats.asked, sync.state(STREAM)) == ([], {"date": "2027-01-01"})
+    assert len([line for line in sync.logs if "in the future" in line]) == 1
+
+
+def test_a_start_date_of_today_reads_nothing(moengage: MoEngage) -> None:
+    config = ConfigBuilder().with_setting("start_date", "2026-11-21").with_moengage().build()
+
+    sync = read(config, STREAM).succeeded()
+
+    assert (moengage.stats.asked, sync.records(STREAM)) == ([], [])
+
+
+def test_today_is_read_when_it_is_included_and_read_again_tomorrow(
+    moengage: MoEngage, clock: FrozenDateTimeFactory
+) -> None:
+    config = ConfigBuilder().with_setting("include_today", True).with_moengage(lookback_days=0).build()
+    state = read(config, STREAM).succeeded().state(STREAM)
+    assert moengage.days_asked[-1] == "2026-11-21"
+    moengage.stats.asked.clear()
+    clock.move_to("2026-11-22T12:00:00Z")
+
+    read(config, STREAM, state={STREAM: state}).succeeded()
+
+    assert moengage.days_asked == ["2026-11-21", "2026-11-22"]
+
+
+def test_switching_today_off_again_keeps_the_state(moengage: MoEngage) -> None:
+    sync = read(CONFIG, STREAM, state={STREAM: {"date": "2026-11-21"}}).succeeded()
+
+    assert moengage.days_asked == ["2026-11-18", "2026-11-19", "2026-11-20"]
+    assert sync.state(STREAM) == {"date": "2026-11-21"}
+
+
+@pytest.mark.parametrize(("time_zone", "last"), [("Pacific/Kiritimati", "2026-11-21"), ("Etc/GMT+12", "2026-11-20")])
+def test_the_time_zone_decides_what_yesterday_is(moengage: MoEngage, time_zone: str, last: str) -> None:
+    read(ConfigBuilder().with_setting("timezone", time_zone).with_moengage().build(), STREAM).succeeded()
+
+    assert moengage.days_asked == days_between("2026-11-01", last)
+
+
+# --- Failures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "Settings > Account > APIs"), (403, "enable")])
+def test_a_refused_key_ends_the_stream_with_one_error(moengage: MoEngage, status: int, words: str) -> None:
+    moengage.stats.always = Answer({"title": "No", "description": None, "code": "x"}, status=status)
+
+    sync = read(ConfigBuilder().with_setting("num_workers", 4).with_moengage().build(), STREAM)
+
+    [message] = sync.errors_of(STREAM)
+    assert words in message
+    assert len(moengage.stats.asked) <= 5
+    assert sync.state(STREAM) == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        MAINTENANCE.body,
+        NULL.body,
+        "",
+        [],
+        {},
+        {"total_campaigns": 0, "current_page": 1, "total_pages": 1},
+        moengage_answer({}, total=0) | {"data": None},
+        moengage_answer({}, total=0) | {"total_campaigns": None},
+        moengage_answer({}, total=0) | {"total_pages": "1"},
+        moengage_answer({}, total=3),
+        moengage_answer({"c1": None}, total=1),  # type: ignore[dict-item]
+        moengage_answer({"c1": {}}, total=1),  # type: ignore[dict-item]
+    ],
+    ids=lambda body: json.dumps(body)[-60:],
+)
+def test_one_answer_that_is_not_the_documented_one_is_survived(moengage: MoEngage, body: Any) -> None:
+    moengage.with_stats("c1")
+    moengage.stats.first = [Answer(body)]
+
+    assert ids(read(LAST_DAY.build(), STREAM).succeeded()) == ["c1"]
+
+
+def test_the_limit_of_a_minute_is_outlasted(moengage: MoEngage, waits: list[float]) -> None:
+    moengage.with_stats("c1")
+    moengage.stats.first = [Answer("", status=429)] * 6
+
+    assert ids(read(LAST_DAY.build(), STREAM).succeeded()) == ["c1"]
+    assert sum(waits) > 60, waits
+
+
+def test_a_wait_that_is_too_long_ends_the_stream_and_is_named(moengage: MoEngage, waits: list[float]) -> None:
+    moengage.stats.always = Answer("", status=429, headers={"Retry-After": "3600"})
+
+    sync = read(LAST_DAY.build(), STREAM)
+
+    assert "3600 seconds" in sync.errors_of(STREAM)[0]
+    assert sum(waits) < 60

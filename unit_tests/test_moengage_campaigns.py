@@ -1,0 +1,137 @@
+"""Stream `moengage_campaigns`: names and attributes of MoEngage's campaigns."""
+
+import base64
+
+import pytest
+
+from unit_tests.builders import (
+    MAINTENANCE,
+    MOENGAGE_KEY,
+    NULL,
+    WORKSPACE,
+    Answer,
+    ConfigBuilder,
+    MoEngage,
+    Sync,
+    assert_fits_schema,
+    moengage_campaign,
+    read,
+)
+
+STREAM = "moengage_campaigns"
+CONFIG = ConfigBuilder().with_moengage().build()
+
+
+def ids(sync: Sync) -> list[str]:
+    return [record["campaign_id"] for record in sync.records(STREAM)]
+
+
+def test_one_short_page_is_the_whole_list(moengage: MoEngage) -> None:
+    moengage.with_campaigns(moengage_campaign("c1"), moengage_campaign("c2"))
+
+    assert ids(read(CONFIG, STREAM).succeeded()) == ["c1", "c2"]
+    assert len(moengage.list.asked) == 1
+
+
+@pytest.mark.parametrize(("number", "calls"), [(31, 3), (30, 3), (15, 2)])
+def test_pages_are_read_until_a_short_one(moengage: MoEngage, number: int, calls: int) -> None:
+    moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(number)))
+
+    sync = read(CONFIG, STREAM).succeeded()
+
+    assert ids(sync) == [f"c{n}" for n in range(number)]
+    assert [asked.body["page"] for asked in moengage.list.asked] == list(range(1, calls + 1))
+    assert {asked.body["limit"] for asked in moengage.list.asked} == {15}
+
+
+def test_a_workspace_without_campaigns_has_no_records(moengage: MoEngage) -> None:
+    assert ids(read(CONFIG, STREAM).succeeded()) == []
+
+
+def test_children_and_archived_campaigns_are_asked_for(moengage: MoEngage) -> None:
+    read(CONFIG, STREAM).succeeded()
+
+    body = moengage.list.asked[0].body
+    assert body["include_child_campaigns"] is True
+    assert body["include_archive_campaigns"] is True
+    assert body["request_id"]
+
+
+def test_a_record_is_the_campaign_without_the_address_of_a_person(moengage: MoEngage) -> None:
+    moengage.with_campaigns(moengage_campaign("c1", parent_campaign_id="p1"))
+
+    sync = read(CONFIG, STREAM).succeeded()
+
+    expected = moengage_campaign("c1", parent_campaign_id="p1") | {"workspace_id": WORKSPACE}
+    del expected["created_by"]
+    assert sync.only(STREAM) == expected | {"campaign_start_time": "2026-11-10T09:00:00Z"}
+    assert_fits_schema(STREAM, sync.records(STREAM))
+    assert "somebody@example.com" not in sync.everything
+
+
+@pytest.mark.parametrize("campaign_id", ["123456789012345678901e23", "1e5000000000000000000007"])
+def test_an_id_that_looks_like_a_number_stays_text(moengage: MoEngage, campaign_id: str) -> None:
+    moengage.with_campaigns(moengage_campaign(campaign_id, parent_campaign_id=campaign_id))
+
+    record = read(CONFIG, STREAM).succeeded().only(STREAM)
+
+    assert (record["campaign_id"], record["parent_campaign_id"]) == (campaign_id, campaign_id)
+
+
+def test_a_campaign_repeated_by_a_list_that_moved_is_told_once(moengage: MoEngage) -> None:
+    moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in (*range(15), 14, 15)))
+
+    assert ids(read(CONFIG, STREAM).succeeded()) == [f"c{n}" for n in range(16)]
+
+
+def test_a_list_that_ignores_the_page_ends(moengage: MoEngage) -> None:
+    moengage.list.always = Answer([moengage_campaign(f"c{n}") for n in range(15)])
+
+    sync = read(CONFIG, STREAM)
+
+    assert "repeats itself" in sync.errors_of(STREAM)[0]
+
+
+@pytest.mark.parametrize("data_center", ["01", "02", "03", "04", "05", "06", "101"])
+def test_the_data_center_decides_the_host(moengage: MoEngage, data_center: str) -> None:
+    read(ConfigBuilder().with_moengage(data_center=data_center).build(), STREAM).succeeded()
+
+    assert moengage.list.asked[0].url.startswith(f"https://api-{data_center}.moengage.com/core-services/v1/")
+
+
+@pytest.mark.parametrize("key", [MOENGAGE_KEY, "1e5000000000000000000007", "0123"])
+def test_the_keys_stand_verbatim_in_both_headers(moengage: MoEngage, key: str) -> None:
+    read(ConfigBuilder().with_moengage(workspace_id=key, api_key=key).build(), STREAM).succeeded()
+
+    headers = moengage.list.asked[0].headers
+    assert headers["MOE-APPKEY"] == key
+    assert headers["Authorization"] == "Basic " + base64.b64encode(f"{key}:{key}".encode()).decode()
+
+
+def test_a_field_that_no_page_mentions_passes_through(moengage: MoEngage) -> None:
+    moengage.with_campaigns(moengage_campaign("c1", novelty={"a": 1}))
+
+    assert read(CONFIG, STREAM).succeeded().only(STREAM)["novelty"] == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [MAINTENANCE, NULL, Answer(""), Answer({}), Answer([{"channel": "PUSH"}]), Answer([None]), Answer("", status=504)],
+    ids=lambda answer: f"{answer.status} {answer.body!r:.40}",
+)
+def test_one_answer_that_is_not_the_documented_one_is_survived(moengage: MoEngage, answer: Answer) -> None:
+    moengage.with_campaigns(moengage_campaign("c1"))
+    moengage.list.first = [answer]
+
+    assert ids(read(CONFIG, STREAM).succeeded()) == ["c1"]
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "Settings > Account > APIs"), (403, "enable")])
+def test_a_refused_key_is_told_and_not_tried_again(moengage: MoEngage, status: int, words: str) -> None:
+    moengage.list.always = Answer({"error": {"message": "no"}}, status=status)
+
+    sync = read(CONFIG, STREAM)
+
+    [message] = sync.errors_of(STREAM)
+    assert words in message
+    assert len(moengage.list.asked) == 1

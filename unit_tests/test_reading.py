@@ -1,0 +1,202 @@
+"""How slices are read: lists once and whole, failures told once."""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from airbyte_cdk.sources.types import Record, StreamSlice
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_campaign_stats.errors import ItemGoneError, ItemRefusedError, config_error, transient_error
+from source_campaign_stats.ledger import Ledger
+from source_campaign_stats.reading import ListReader, SliceReader
+from unit_tests.builders import a_slice
+
+
+class Vendor:
+    """A retriever that counts how often it was asked."""
+
+    def __init__(self, say: Callable[[StreamSlice], Iterable[dict[str, Any]]]) -> None:
+        self.say, self.asked = say, 0
+        self._lock = threading.Lock()
+
+    def read_records(self, _: Any, stream_slice: StreamSlice) -> Iterable[Record]:
+        with self._lock:
+            self.asked += 1
+        for data in self.say(stream_slice):
+            yield Record(data=data, stream_name="s", associated_slice=stream_slice)
+
+
+def list_of(vendor: Vendor) -> ListReader:
+    return ListReader(vendor, "campaigns", ["id"])  # type: ignore[arg-type]
+
+
+def slices_of(vendor: Vendor, planned: int = 100) -> SliceReader:
+    return SliceReader(vendor, Ledger("stats", planned=planned), ["id", "date"])  # type: ignore[arg-type]
+
+
+def failing(error: Exception, *before: dict[str, Any]) -> Vendor:
+    def say(_: StreamSlice) -> Iterable[dict[str, Any]]:
+        yield from before
+        raise error
+
+    return Vendor(say)
+
+
+def campaign(name: str, *, configured: bool = False) -> StreamSlice:
+    return StreamSlice(
+        partition={"id": name},
+        cursor_slice={"start_time": "2026-11-01", "end_time": "2026-11-20"},
+        extra_fields={"name": f"Name of {name}", "configured": configured},
+    )
+
+
+def read(reader: SliceReader | ListReader, part: StreamSlice) -> list[dict[str, Any]]:
+    return [dict(record.data) for record in reader.read_records({}, part)]
+
+
+# --- Lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_one_walk_serves_two_consumers_at_the_same_time() -> None:
+    vendor = Vendor(lambda _: ({"id": number} for number in range(100)))
+    reader, found = list_of(vendor), []
+    threads = [threading.Thread(target=lambda: found.append(read(reader, a_slice()))) for _ in range(4)]
+    threads += [threading.Thread(target=lambda: found.append(reader.whole_slice(a_slice()))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert vendor.asked == 1
+    assert [len(records) for records in found] == [100] * 8
+
+
+def test_a_list_that_failed_fails_for_both_consumers_without_asking_again() -> None:
+    vendor = failing(transient_error("page 2 is gone"), {"id": 1})
+    reader = list_of(vendor)
+
+    with pytest.raises(AirbyteTracedException, match="campaigns: page 2 is gone"):
+        read(reader, a_slice())
+    with pytest.raises(AirbyteTracedException, match="page 2 is gone"):
+        reader.whole_slice(a_slice())
+
+    assert vendor.asked == 1
+
+
+def test_a_list_that_failed_in_one_slice_fails_in_the_others_and_tells_it_once() -> None:
+    vendor = failing(config_error("refused"))
+    reader = list_of(vendor)
+
+    with pytest.raises(AirbyteTracedException, match="refused"):
+        read(reader, a_slice(app="iOS"))
+
+    assert read(reader, a_slice(app="Web")) == []
+    with pytest.raises(AirbyteTracedException, match="refused"):
+        reader.whole_slice(a_slice(app="Web"))
+    assert vendor.asked == 1
+
+
+def test_nothing_is_handed_on_before_the_slice_is_whole() -> None:
+    reader = list_of(failing(transient_error("cut"), {"id": 1}, {"id": 2}))
+
+    with pytest.raises(AirbyteTracedException):
+        reader.read_records({}, a_slice())
+
+
+def test_an_item_of_two_slices_belongs_to_the_first() -> None:
+    reader = list_of(Vendor(lambda _: [{"id": 1}, {"id": 1}]))
+
+    assert [read(reader, a_slice(live=live)) for live in ("true", "false", "true")] == [[{"id": 1}], [], [{"id": 1}]]
+
+
+# --- Slices -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_put_out_once_and_only_for_the_days_asked() -> None:
+    dates = ["2026-10-31", "2026-11-01", "2026-11-01", "2026-11-20", "2026-11-21"]
+    reader = slices_of(Vendor(lambda _: ({"id": "o1", "date": of} for of in dates)))
+
+    assert [record["date"] for record in read(reader, campaign("o1"))] == ["2026-11-01", "2026-11-20"]
+    assert (reader.ledger.read, reader.ledger.records) == (1, 2)
+
+
+def test_after_the_end_no_request_is_made() -> None:
+    vendor = failing(config_error("refused"))
+    reader = slices_of(vendor)
+
+    with pytest.raises(AirbyteTracedException, match="stats: refused"):
+        read(reader, campaign("o1"))
+    for number in range(20):
+        assert read(reader, campaign(f"x{number}")) == []
+
+    assert vendor.asked == 1
+    assert reader.ledger.is_missing(campaign("x5"))
+
+
+def test_slices_under_way_when_the_stream_ends_tell_no_second_error() -> None:
+    barrier = threading.Barrier(8)
+
+    def say(_: StreamSlice) -> Iterable[dict[str, Any]]:
+        barrier.wait(5)
+        raise transient_error("gave up")
+
+    reader, errors = slices_of(Vendor(say)), []
+
+    def run(number: int) -> None:
+        try:
+            read(reader, campaign(f"o{number}"))
+        except AirbyteTracedException as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == ["stats: gave up"]
+
+
+def test_a_deleted_campaign_is_left_out() -> None:
+    reader = slices_of(failing(ItemGoneError(message="unknown")))
+
+    assert read(reader, campaign("o1")) == []
+    assert reader.ledger.gone == ['o1 "Name of o1": unknown']
+    assert not reader.ledger.has_ended
+
+
+def test_a_configured_campaign_that_is_unknown_is_refused() -> None:
+    reader = slices_of(failing(ItemGoneError(message="unknown")))
+
+    assert read(reader, campaign("o1", configured=True)) == []
+    assert len(reader.ledger.refused) == 1
+    assert reader.ledger.is_missing(campaign("o1"))
+
+
+def test_the_tenth_refusal_in_a_row_ends_the_stream() -> None:
+    vendor = failing(ItemRefusedError(message="refused"))
+    reader = slices_of(vendor)
+    for number in range(9):
+        read(reader, campaign(f"o{number}"))
+
+    with pytest.raises(AirbyteTracedException, match="10 refusals in a row"):
+        read(reader, campaign("o9"))
+    assert read(reader, campaign("o10")) == []
+    assert vendor.asked == 10
+
+
+def test_an_unexpected_error_ends_the_stream_and_names_itself() -> None:
+    reader = slices_of(failing(KeyError("sent")))
+
+    with pytest.raises(AirbyteTracedException, match="unexpected KeyError"):
+        read(reader, campaign("o1"))
+
+
+def test_a_slice_whose_reader_fails_half_way_does_not_count_as_read() -> None:
+    reader = slices_of(failing(ItemRefusedError(message="x"), {"id": "o1", "date": "2026-11-02"}))
+
+    assert len(read(reader, campaign("o1"))) == 1
+    assert reader.ledger.read == 0
+    assert reader.ledger.is_missing(campaign("o1"))

@@ -1,0 +1,50 @@
+"""What the records of all vendors have in common."""
+
+from typing import Any
+
+import pytest
+
+from source_campaign_stats.records import NameOrigin, as_timestamp, with_timestamps
+from unit_tests.builders import a_slice
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2025-06-30T14:38:19Z", "2025-06-30T14:38:19Z"),
+        ("2025-06-30T14:38:19", "2025-06-30T14:38:19Z"),
+        (" 2025-06-30T14:38:19 ", "2025-06-30T14:38:19Z"),
+        ("2025-06-30T16:38:19+02:00", "2025-06-30T14:38:19Z"),
+        ("2025-06-30T14:38:19.250Z", "2025-06-30T14:38:19.250000Z"),
+        ("2025-06-30 14:38:19", "2025-06-30T14:38:19Z"),
+        ("2025-06-30", "2025-06-30T00:00:00Z"),
+        ("", None),
+        (None, None),
+        (1751294299, None),
+        ("soon", None),
+    ],
+)
+def test_a_timestamp_has_one_form(value: Any, expected: str | None) -> None:
+    assert as_timestamp(value) == expected
+
+
+@pytest.mark.parametrize("value", ["Monday", "12", "5 PM"])
+def test_a_text_without_a_date_does_not_become_one(value: str) -> None:
+    """An orchestration with such a start would not be asked, although its days are not known."""
+    assert as_timestamp(value) is None
+
+
+def test_only_the_named_timestamps_that_are_there_are_changed() -> None:
+    item = {"created": "2025-06-30T14:38:19", "other": "2025-06-30T14:38:19"}
+
+    assert with_timestamps(item, ("created", "missing")) == item | {"created": "2025-06-30T14:38:19Z"}
+    assert item["created"] == "2025-06-30T14:38:19"
+
+
+def test_the_origin_is_written_exactly_as_it_is_configured() -> None:
+    record: dict[str, Any] = {"sent": 1}
+    origin = NameOrigin(from_slice={"id": "campaign"}, from_settings={"project_key": ["batch", "project_key"]})
+
+    origin.transform(record, {"batch": {"project_key": "1e5"}}, stream_slice=a_slice(campaign="1_000"))
+
+    assert record == {"sent": 1, "id": "1_000", "project_key": "1e5"}
