@@ -14,6 +14,7 @@ setup(
     extras_require={
         "demo": ["duckdb~=1.4", "matplotlib~=3.10"],
         "tests": [
+            "airbyte-connector-models~=0.1.12; python_version < '3.13'",
             "duckdb~=1.4",
             "freezegun~=1.5",
             "jsonschema~=4.23",

@@ -5,6 +5,7 @@ Needs nothing but Python's standard library, so an image can be built without th
 
 import argparse
 import functools
+import hashlib
 import json
 import os
 import platform
@@ -131,10 +132,12 @@ def local_base() -> str:
     """A stand-in for Airbyte's base image, for buildah on a Debian machine that can't pull one: its name.
 
     It has what the Dockerfile needs of the official one: `python` and `pip` in /usr/local, and the user 1000. The
-    machine's own CA bundle goes in, because behind a proxy that is what the package index is trusted by.
+    machine's own CA bundle goes in, because behind a proxy that is what the package index is trusted by; another bundle
+    makes another base.
     """
-    if subprocess.run(["buildah", "inspect", LOCAL_BASE], capture_output=True).returncode == 0:
-        return LOCAL_BASE
+    name = f"{LOCAL_BASE}:{hashlib.sha256(Path(_CERTIFICATES).read_bytes()).hexdigest()[:12]}"
+    if subprocess.run(["buildah", "inspect", "--type", "image", name], capture_output=True).returncode == 0:
+        return name
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
     unused = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
     hooks = [
@@ -161,8 +164,8 @@ def local_base() -> str:
         _output(["buildah", "add", container, str(root), "/"])
     variables = ("PATH=/usr/local/bin:/usr/bin:/bin", f"SSL_CERT_FILE={_CERTIFICATES}", f"PIP_CERT={_CERTIFICATES}")
     _output(["buildah", "config", *(part for value in variables for part in ("--env", value)), container])
-    _output(["buildah", "commit", "--quiet", "--rm", container, LOCAL_BASE])
-    return LOCAL_BASE
+    _output(["buildah", "commit", "--quiet", "--rm", container, name])
+    return name
 
 
 def _output(line: Sequence[str]) -> str:

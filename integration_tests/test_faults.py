@@ -16,7 +16,7 @@ STATS = {
 }
 STREAM_OF = LISTS | STATS
 # Waits of minutes in seconds; the arithmetic of the waits is that of the connector.
-FAST = command_with(speed=20)
+FAST = command_with(speed=60)
 
 PASSING = (
     *("500", "502", "503", "504", "429", "reset", "tls_cut", "handshake_cut", "hang"),

@@ -39,14 +39,14 @@ def cleaned(config: Mapping[str, Any], specification: Mapping[str, Any]) -> dict
         if setting in result:
             result[setting] = _as_text(result[setting])
     for group in GROUPS:
-        if group in result and not isinstance(result[group], dict):
-            result[group] = {}
+        if not isinstance(result.get(group, {}), dict):
+            result[group] = None
     for group, setting in _CREDENTIALS:
         _clean_key(_group(result, group), setting)
     for group, setting in _ID_LISTS:
         _clean_ids(_group(result, group), setting)
-    if "batch_legacy" in result:
-        result["batch_legacy"]["apps"] = _apps(result)
+    if legacy := _group(result, "batch_legacy"):
+        legacy["apps"] = _apps(result)
     for app in _apps(result):
         _clean_key(app, "name")
         _clean_key(app, "api_key")
@@ -94,6 +94,9 @@ def _complaints(config: Mapping[str, Any]) -> Iterator[str]:
     workers = config.get("num_workers", MOST_WORKERS)
     if not isinstance(workers, int) or isinstance(workers, bool) or not 2 <= workers <= MOST_WORKERS:
         yield f"The number of workers has to be a whole number from 2 to {MOST_WORKERS}."
+    for group, name in GROUPS.items():
+        if group in config and config[group] is None:
+            yield f'The settings of "{name}" have to be a group of values, not a single value.'
     if not any(group in config for group in GROUPS):
         yield (
             'No vendor is configured. Fill in at least one of the groups "Batch", "Batch MEP (legacy)" and "MoEngage".'

@@ -27,7 +27,7 @@ from source_campaign_stats.factory import CampaignStatsComponentFactory
 from source_campaign_stats.redaction import redact, spellings
 
 # As many records may wait for the output as keep memory flat when a record is wide (200 kB); the CDK lets 10,000 wait.
-_RECORDS_IN_QUEUE = 200
+_RECORDS_IN_QUEUE = 100
 
 
 class SourceCampaignStats(ConcurrentDeclarativeSource):

@@ -417,9 +417,9 @@ class Sync:
 
     @property
     def everything(self) -> str:
-        """All that was printed, each message as its line."""
+        """All that was put out, each message as its line; log lines are hidden on their way to the output."""
         lines = [json.dumps(AirbyteMessageSerializer.dump(message), default=str) for message in self.messages]
-        return "\n".join([*lines, *self.logs, str(self.failure), repr(self.failure)])
+        return "\n".join([*lines, str(self.failure), repr(self.failure)])
 
     def succeeded(self) -> "Sync":
         assert self.failure is None, f"the sync failed\n{self}"

@@ -25,8 +25,9 @@ _REAL_SLEEP = time.sleep
 concurrent_declarative_source.safe_load_yaml = functools.lru_cache(concurrent_declarative_source.safe_load_yaml)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def frozen() -> Iterator[FrozenDateTimeFactory]:
+    """Once a module, because it takes a while; not once a session, because other folders want the real time."""
     with freezegun.freeze_time(NOW, ignore=["_pytest.timing"]) as factory:
         yield factory
 

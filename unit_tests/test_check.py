@@ -54,9 +54,9 @@ def test_one_small_request_is_sent_for_each_credential(cep: BatchCep, legacy: Ba
     [asked] = moengage.stats.asked
     assert (asked.body["start_date"], asked.body["end_date"]) == ("2026-11-20", "2026-11-20")
     assert asked.body["limit"] == 1
-    assert not (cep.stats.asked)
-    assert not (legacy.stats.asked)
-    assert not (moengage.list.asked)
+    assert not cep.stats.asked
+    assert not legacy.stats.asked
+    assert not moengage.list.asked
 
 
 def test_a_configured_campaign_is_asked_for_alone(moengage: MoEngage) -> None:

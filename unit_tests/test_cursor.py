@@ -8,8 +8,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
-from airbyte_cdk.sources.message import InMemoryMessageRepository
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
@@ -17,6 +17,13 @@ from source_campaign_stats.cursor import DayCursor, WindowedRouter
 from source_campaign_stats.days import Window
 from source_campaign_stats.errors import transient_error
 from unit_tests.builders import a_slice
+
+PRINTED: list[AirbyteMessage] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_printed_yet() -> None:
+    PRINTED.clear()
 
 
 class Campaigns(WindowedRouter):
@@ -45,7 +52,8 @@ def cursor(
         lookback=timedelta(days=2),
         earliest=None,
         router=router,
-        message_repository=InMemoryMessageRepository(),
+        at_once=10_000,
+        emit_state=PRINTED.append,
         state_manager=ConnectorStateManager(),
     )
 
@@ -54,8 +62,9 @@ def close(days: DayCursor, part: StreamSlice) -> None:
     days.close_partition(Mock(to_slice=lambda: part))
 
 
-def printed(days: DayCursor) -> list[dict[str, Any]]:
-    messages: Any = days._message_repository.consume_queue()
+def printed() -> list[dict[str, Any]]:
+    """The states that were put out so far in this test."""
+    messages: list[Any] = PRINTED
     return [dict(message.state.stream.stream_state.__dict__) for message in messages]
 
 
@@ -89,7 +98,7 @@ def test_the_state_does_not_go_back_while_the_lookback_is_read() -> None:
     for part in days.stream_slices():
         close(days, part)
 
-    assert [state["date"] for state in printed(days)] == ["2026-11-19"] * 3 + ["2026-11-20"]
+    assert [state["date"] for state in printed()] == ["2026-11-19"] * 3 + ["2026-11-20"]
 
 
 def test_there_is_a_slice_for_each_day_of_the_window() -> None:
@@ -106,11 +115,11 @@ def test_a_stream_of_campaigns_moves_its_state_once_after_the_last_one() -> None
     assert {(part["start_time"], part["end_time"]) for part in slices} == {("2026-11-16", "2026-11-20")}
     for part in slices[:-1]:
         close(days, part)
-    assert printed(days) == []
+    assert printed() == []
 
     close(days, slices[-1])
 
-    assert printed(days) == [{"date": "2026-11-20"}]
+    assert printed() == [{"date": "2026-11-20"}]
 
 
 def test_a_stream_without_campaigns_moves_its_state() -> None:
@@ -142,7 +151,7 @@ def test_an_ended_stream_moves_no_state() -> None:
     days.ensure_at_least_one_state_emitted()
 
     assert dict(days.state) == {"date": "2026-11-18"}
-    assert printed(days) == [{"date": "2026-11-18"}]
+    assert printed() == [{"date": "2026-11-18"}]
 
 
 def test_a_stream_that_ended_makes_no_further_slices() -> None:
@@ -186,4 +195,4 @@ def test_the_state_that_is_printed_is_small() -> None:
     for part in days.stream_slices():
         close(days, part)
 
-    assert printed(days) == [{"date": "2026-11-20"}]
+    assert printed() == [{"date": "2026-11-20"}]

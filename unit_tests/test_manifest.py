@@ -125,8 +125,6 @@ def test_what_is_built_is_what_the_manifest_says(name: str) -> None:
     assert isinstance(client._error_handler, VendorErrorHandler)
     assert [type(strategy) for strategy in client._backoff_strategies] == [VendorWait]
     assert type(client._session).__name__ == "LimiterSession", "the session must not be one that keeps answers"
-    redirect = requests.Response()
-    assert list(client._session.resolve_redirects(redirect, requests.PreparedRequest())) == []
 
 
 def budget(**settings: Any) -> HttpAPIBudget:
@@ -162,7 +160,8 @@ def test_the_campaign_list_of_moengage_stays_under_ten_a_second() -> None:
     url = "https://api-01.moengage.com/core-services/v1/campaigns/meta"
     policy = budget().get_matching_policy(requests.Request("POST", url).prepare())
 
-    assert (9, 1000) in [(rate.limit, rate.interval) for rate in policy._bucket.rates]  # type: ignore[union-attr]
+    rates = [rate for rate in policy._bucket.rates if rate.interval < 10_000]  # type: ignore[union-attr]
+    assert [rate.limit / (rate.interval / 1000) < 10 for rate in rates] == [True], rates
 
 
 def test_all_streams_of_a_sync_draw_on_the_same_budget() -> None:

@@ -1,6 +1,7 @@
 """Stream `orchestrations`: the whole list of Batch CEP, one record an orchestration."""
 
 import pytest
+import requests_mock as requests_mocking
 
 from unit_tests.builders import (
     BATCH_KEY,
@@ -226,6 +227,21 @@ def test_a_list_that_goes_round_in_circles_ends(cep: BatchCep) -> None:
 
     assert "repeats itself" in sync.errors_of(STREAM)[0]
     assert ids(sync) == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("host", ["elsewhere.example", "api.batch.com"])
+def test_no_redirection_is_followed_with_the_keys(
+    cep: BatchCep, http: requests_mocking.Mocker, status: int, host: str
+) -> None:
+    target = http.get(f"https://{host}/trap", json={"orchestrations": [orchestration("trap")], "has_more": False})
+    cep.with_orchestrations(orchestration("o1"))
+    cep.list.first = [Answer("", status=status, headers={"Location": f"https://{host}/trap"})]
+
+    sync = read(CONFIG, STREAM).succeeded()
+
+    assert target.call_count == 0
+    assert ids(sync) == ["o1"]
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -33,7 +33,7 @@ def list_of(vendor: Vendor) -> ListReader:
 
 
 def slices_of(vendor: Vendor, planned: int = 100) -> SliceReader:
-    return SliceReader(vendor, Ledger("stats", planned=planned), ["id", "date"])  # type: ignore[arg-type]
+    return SliceReader(vendor, Ledger("stats", planned=planned), ["id", "date"], threading.Semaphore(0))  # type: ignore[arg-type]
 
 
 def failing(error: Exception, *before: dict[str, Any]) -> Vendor:

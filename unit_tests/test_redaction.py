@@ -8,7 +8,17 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from airbyte_cdk.models import (
+    AirbyteErrorTraceMessage,
+    AirbyteLogMessage,
+    AirbyteMessage,
+    AirbyteTraceMessage,
+    Level,
+    TraceType,
+    Type,
+)
 
+from source_campaign_stats import SourceCampaignStats
 from source_campaign_stats.redaction import MASK, RedactingStream, redact, spellings
 from unit_tests.builders import (
     ANDROID_KEY,
@@ -136,3 +146,18 @@ def test_no_message_of_a_failed_sync_or_check_holds_a_key(legacy: BatchLegacy, a
     messages = "\n".join(str(message) for message in sync.messages) + str(sync.failure) + str(status.message)
     for key in EVERY_KEY:
         assert key not in messages, f"{key} in {messages}"
+
+
+@pytest.mark.parametrize("key", EVERY_KEY)
+def test_a_line_of_the_log_and_every_text_of_a_trace_are_hidden(key: str) -> None:
+    error = AirbyteErrorTraceMessage(message=f"m {key}", internal_message=f"i {key}", stack_trace=f"s {key}")
+    messages = [
+        AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.DEBUG, message=f"GET /1.1/{key}/campaigns")),
+        AirbyteMessage(type=Type.TRACE, trace=AirbyteTraceMessage(type=TraceType.ERROR, emitted_at=0, error=error)),
+    ]
+    source = SourceCampaignStats(catalog=None, config=CONFIG, state=None)
+
+    printed = [str(source._without_secrets(message)) for message in messages]
+
+    assert key not in "".join(printed)
+    assert [text.count(MASK) for text in printed] == [1, 3]

@@ -1,0 +1,65 @@
+"""The work with dlt's `rest_api`: its `extract` step, which reads and writes files, with 1 or 20 workers.
+
+`normalize` and `load` come after it and are left out: they are the destination's half, which no other program here
+does.
+"""
+
+import os
+from typing import Any
+
+import orjson
+from api import BASE, PAGE_SIZE, STATUSES, Task
+
+TASK = Task()
+os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+os.environ["EXTRACT__WORKERS"] = str(TASK.workers)
+
+# Imported here, because dlt reads its settings when it is imported.
+import dlt  # noqa: E402
+import requests  # noqa: E402
+from dlt.sources.rest_api import rest_api_source  # noqa: E402
+from shape import record_of  # noqa: E402
+
+
+def decode_with_orjson(response: requests.Response, *_: Any, **__: Any) -> requests.Response:
+    """dlt calls `json()`, which is slower with what requests takes for it."""
+    response.json = lambda **_: orjson.loads(response.content)  # type: ignore[method-assign]
+    return response
+
+
+def as_record(day: dict[str, Any]) -> dict[str, Any]:
+    # dlt names a field of the parent after the parent's resource.
+    return record_of(day, day.pop("_orchestrations_id"), TASK.project_key)
+
+
+SOURCE = rest_api_source(
+    {
+        "client": {"base_url": f"{BASE}/", "headers": TASK.headers},
+        "resource_defaults": {"write_disposition": "append", "parallelized": TASK.workers > 1},
+        "resources": [
+            {
+                "name": "orchestrations",
+                "selected": False,
+                "endpoint": {
+                    "path": "list",
+                    "params": {"limit": PAGE_SIZE, "status": list(STATUSES)},
+                    "data_selector": "orchestrations",
+                    "paginator": {"type": "cursor", "cursor_path": "next_from", "cursor_param": "from"},
+                },
+            },
+            {
+                "name": "orchestration_stats",
+                "include_from_parent": ["id"],
+                "processing_steps": [{"map": as_record}],
+                "endpoint": {
+                    "path": "stats",
+                    "params": {"orchestration_id": "{resources.orchestrations.id}", **TASK.window_params},
+                    "data_selector": "details",
+                    "paginator": "single_page",
+                    "response_actions": [decode_with_orjson],
+                },
+            },
+        ],
+    }
+)
+dlt.pipeline("benchmark", pipelines_dir=TASK.folder, destination="filesystem").extract(SOURCE)

@@ -1,0 +1,103 @@
+"""The programs that are compared: how each is started, and how the records that it wrote are counted."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.environments import OWN, python_of
+from integration_tests.process import command, configured_catalog
+
+_PEERS = Path(__file__).parent / "peers"
+STREAM = "orchestration_stats"
+
+Counting = Callable[[Path, Path], int]
+
+
+@dataclass(frozen=True)
+class Program:
+    """`count` takes what went to stdout and the folder for files."""
+
+    name: str
+    environment: str
+    arguments: Callable[[Path], list[str]]
+    count: Counting
+    # Which others it is compared with in the goals: "connector", "peer", "floor" or nothing.
+    role: str = ""
+
+
+def _peer(name: str, environment: str, file: str, workers: int, count: Counting, role: str = "") -> Program:
+    def arguments(folder: Path) -> list[str]:
+        return [python_of(environment), str(_PEERS / file), str(folder / "task.json"), str(workers)]
+
+    return Program(name, environment, arguments, count, role)
+
+
+def _connector(name: str, executable: list[str], workers: int, role: str = "") -> Program:
+    def arguments(folder: Path) -> list[str]:
+        config = json.loads((folder / "task.json").read_text())["config"]
+        files = {"config": {**config, "num_workers": workers}, "catalog": configured_catalog([STREAM])}
+        for file, content in files.items():
+            (folder / f"{file}.json").write_text(json.dumps(content))
+        return [*executable, "read", *(part for file in files for part in (f"--{file}", f"{folder}/{file}.json"))]
+
+    return Program(name, OWN, arguments, records_of_airbyte, role)
+
+
+def all_programs() -> list[Program]:
+    """In the order of the table; each with the number of workers that suits it best, or with two."""
+    without_budget = [python_of(OWN), str(_PEERS / "connector.py")]
+    return [
+        _connector("connector, 10 workers", without_budget, 10, "connector"),
+        _connector("connector, 4 workers", without_budget, 4),
+        _connector("connector as shipped, 10 workers, `requests_per_second` 100", command(), 10),
+        _peer("dlt `rest_api`, 20 workers", "dlt", "dlt_pipeline.py", 20, records_of_dlt, "peer"),
+        _peer("dlt `rest_api`, 1 worker", "dlt", "dlt_pipeline.py", 1, records_of_dlt, "peer"),
+        _peer("singer-sdk with msgspec", "singer-sdk", "singer_tap.py", 1, records_of_singer, "peer"),
+        _peer("CDK `HttpStream` in Python, 10 workers", OWN, "cdk_stream.py", 10, records_of_airbyte),
+        _peer("CDK `HttpStream` in Python, one by one", OWN, "cdk_stream.py", 1, records_of_airbyte),
+        _peer("asyncio loop writing JSON lines (the floor)", "asyncio", "floor.py", 20, records_of_lines, "floor"),
+    ]
+
+
+def drain() -> list[str]:
+    """A client that reads the answers and throws them away: what the sandbox can serve."""
+    return [python_of("asyncio"), str(_PEERS / "floor.py"), "{folder}/task.json", "20", "drain"]
+
+
+def _days(records: Any) -> int:
+    """How many are whole records of the work, so that nobody is quick by leaving something out."""
+    return sum(_is_whole(record) for record in records)
+
+
+def _is_whole(record: Mapping[str, Any]) -> bool:
+    """A record of the wide account: three platforms, one step, and three platforms within it."""
+    (step,) = record["message_steps"]
+    named = record["orchestration_id"] and record["project_key"] and record["date"]
+    return bool(named) and len(record["platforms"]) == len(step["platforms"]) == 3
+
+
+def records_of_airbyte(output: Path, folder: Path) -> int:
+    with output.open("rb") as lines:
+        messages = (orjson.loads(line) for line in lines if line.startswith(b"{"))
+        return _days(message["record"]["data"] for message in messages if message["type"] == "RECORD")
+
+
+def records_of_singer(output: Path, folder: Path) -> int:
+    with output.open("rb") as lines:
+        messages = (orjson.loads(line) for line in lines)
+        return _days(message["record"] for message in messages if message["type"] == "RECORD")
+
+
+def records_of_lines(output: Path, folder: Path) -> int:
+    with output.open("rb") as lines:
+        return _days(orjson.loads(line) for line in lines)
+
+
+def records_of_dlt(output: Path, folder: Path) -> int:
+    """dlt writes a JSON array a line."""
+    files = [path for path in folder.rglob(f"{STREAM}.*") if path.is_file()]
+    return sum(_days(orjson.loads(line)) for path in files for line in path.open("rb"))
