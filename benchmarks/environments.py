@@ -33,7 +33,7 @@ def make(name: str) -> None:
     if marker.exists() and marker.read_text() == wanted:
         return
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(BUILD / name)], check=True)
-    pip = [python_of(name), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [python_of(name), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     subprocess.run([*pip, *REQUIREMENTS[name]], check=True)
     marker.write_text(wanted)
 

@@ -34,10 +34,6 @@ from source_campaign_stats.cursor import DayCursor, WindowedRouter
 from source_campaign_stats.reading import ListReader, SliceReader
 
 
-# One interpreter shapes about 60 answers a second, so more of them at once only take memory: a wide one is 40 MB.
-MOST_SLICES_AT_ONCE = 5
-
-
 class CampaignStatsComponentFactory(ModelToComponentFactory):
     """The CDK's factory, with five of its components replaced or guarded; one instance builds one sync."""
 
@@ -158,8 +154,7 @@ def slices_at_once(config: Config) -> int:
     Example: 10 workers and 3 vendors -> 2.
     """
     vendors = sum(group in config for group in GROUPS)
-    share = (int(config["num_workers"]) - vendors) // vendors
-    return min(max(share, 1), MOST_SLICES_AT_ONCE)
+    return max((int(config["num_workers"]) - vendors) // vendors, 1)
 
 
 def _rendered(template: Any, config: Config) -> str:

@@ -18,6 +18,7 @@ from source_campaign_stats.errors import (
     in_plain_words,
     transient_error,
 )
+from source_campaign_stats.http import ROOM_FOR_WIDE_ANSWERS
 from source_campaign_stats.ledger import Ledger
 
 LOGGER = logging.getLogger("airbyte")
@@ -45,6 +46,7 @@ class SliceReader(Retriever):
         try:
             yield from self._read(records_schema, stream_slice)
         finally:
+            ROOM_FOR_WIDE_ANSWERS.leave()
             self.places.release()
 
     def _read(self, records_schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record]:
@@ -150,6 +152,8 @@ class ListReader(Retriever):
                 except Exception as error:
                     self._failure = error
                     raise
+                finally:
+                    ROOM_FOR_WIDE_ANSWERS.leave()
         return self._read[key]
 
     def _walk(self, stream_slice: StreamSlice) -> list[Record]:

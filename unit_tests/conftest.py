@@ -28,7 +28,10 @@ concurrent_declarative_source.safe_load_yaml = functools.lru_cache(concurrent_de
 @pytest.fixture(scope="module")
 def frozen() -> Iterator[FrozenDateTimeFactory]:
     """Once a module, because it takes a while; not once a session, because other folders want the real time."""
+    monotonic = time.monotonic
     with freezegun.freeze_time(NOW, ignore=["_pytest.timing"]) as factory:
+        # What measures a duration needs the real clock: a frozen one never reaches a deadline.
+        time.monotonic = monotonic
         yield factory
 
 

@@ -66,9 +66,9 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "a data center as a number": (wrong("moengage.data_center", 1), '"Data center"'),
     "ids as a text": (wrong("moengage.campaign_ids", "abc"), "list of ids"),
     "an id as an object": (wrong("batch.skip_orchestration_ids", [{"id": 1}]), "list of ids"),
-    "a group that is a text": (wrong("batch", SECRET), '"REST API key" of "Batch" is missing'),
-    "a group that is a list": (wrong("moengage", [SECRET]), '"Workspace ID" of "MoEngage" is missing'),
-    "a group that is true": (wrong("batch_legacy", True), '"Batch MEP (legacy)" is missing'),
+    "a group that is a text": (wrong("batch", SECRET), 'The settings of "Batch"'),
+    "a group that is a list": (wrong("moengage", [SECRET]), 'The settings of "MoEngage"'),
+    "a group that is true": (wrong("batch_legacy", True), 'The settings of "Batch MEP (legacy)"'),
     "an empty group": (wrong("batch", {}), '"REST API key" of "Batch" is missing'),
 }
 for _name, _label in {

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import time
 from collections import Counter
 from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
+import source_campaign_stats.moengage
 from unit_tests.builders import (
     MAINTENANCE,
     NULL,
@@ -151,8 +153,11 @@ def test_a_day_that_stays_incomplete_fails_and_moves_no_state(moengage: MoEngage
     assert len(moengage.stats.asked) <= 20
 
 
-def test_with_ids_a_count_of_the_ids_asked_for_is_no_reason_to_fail(moengage: MoEngage) -> None:
+def test_with_ids_a_count_of_the_ids_asked_for_is_no_reason_to_fail(
+    moengage: MoEngage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The page says `total_campaigns` is what was requested: quiet campaigns may be counted and not shown."""
+    monkeypatch.setattr(source_campaign_stats.moengage, "_SECONDS_TO_LEARN", 0.1)
     names = [f"c{number}" for number in range(5)]
     config = ConfigBuilder().with_setting("start_date", "2026-11-18").with_moengage(campaign_ids=names).build()
     moengage.stats.always = Answer(moengage_answer({"c1": moengage_campaign_stats()}, total=5))
@@ -161,6 +166,20 @@ def test_with_ids_a_count_of_the_ids_asked_for_is_no_reason_to_fail(moengage: Mo
 
     assert ids(sync) == ["c1"] * 3
     assert sync.state(STREAM) == {"date": "2026-11-20"}
+
+
+def test_a_day_does_not_wait_for_itself_to_learn_what_the_total_counts(
+    moengage: MoEngage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only one day is read, so nobody else can find out what it waits for."""
+    monkeypatch.setattr(source_campaign_stats.moengage, "_SECONDS_TO_LEARN", 3)
+    config = ConfigBuilder().with_setting("start_date", "2026-11-20").with_moengage(campaign_ids=["c1", "c2"]).build()
+    moengage.stats.always = Answer(moengage_answer({"c1": moengage_campaign_stats()}, total=2))
+    before = time.monotonic()
+
+    read(config, STREAM).succeeded()
+
+    assert time.monotonic() - before < 3, "the only reader waited for what only itself can find out"
 
 
 # --- Leaves -----------------------------------------------------------------------------------------------------------
