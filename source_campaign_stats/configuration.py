@@ -211,9 +211,9 @@ def _clean_key(settings: dict[str, Any], name: str) -> None:
 
 def _clean_ids(settings: dict[str, Any], name: str) -> None:
     if isinstance(settings.get(name), list):
-        ids = [_as_text(value) for value in settings[name]]
         # An empty list is what the Airbyte form sends for a list nobody filled in.
-        settings[name] = list(dict.fromkeys(value for value in ids if value != ""))
+        ids = [_as_text(value) for value in settings[name]]
+        settings[name] = [value for n, value in enumerate(ids) if value != "" and value not in ids[:n]]
         if not settings[name]:
             del settings[name]
 

@@ -71,8 +71,9 @@ def decoded(response: requests.Response) -> Any:
 def differs_from(shape: Any, answer: Any, name: str = "the answer") -> str | None:
     """How an answer differs from the documented shape; None if it does not.
 
-    Shapes: `[shape]` is an array of that; `{details: shape}` an object with at least these keys; `boolean`,
-    `integer`, `object`, `text` and `day` (YYYY-MM-DD, a time after it allowed) a value of that type.
+    Shapes: `[shape]` is an array of that; `{details: shape}` an object with at least these keys, `{"*": shape}` one
+    whose every value is that; `boolean`, `integer`, `object`, `text` and `day` (YYYY-MM-DD, a time after it allowed)
+    a value of that type.
     Example: `differs_from({"details": [{"date": "day"}]}, {})` -> "the answer has no `details`".
     """
     if answer is NotJson:
@@ -80,6 +81,8 @@ def differs_from(shape: Any, answer: Any, name: str = "the answer") -> str | Non
     if isinstance(shape, Mapping):
         if not isinstance(answer, dict):
             return f"{name} is not an object"
+        if "*" in shape:
+            shape = dict.fromkeys(answer, shape["*"])
         for key, value_shape in shape.items():
             if key not in answer:
                 return f"{name} has no `{key}`"
@@ -268,8 +271,9 @@ def _named_wait(response: requests.Response) -> float | None:
     reset = response.headers.get("x-ratelimit-reset") if response.status_code == 429 else None
     for text, read in ((after, _seconds_after), (reset, _seconds_until)):
         try:
-            if text is not None and math.isfinite(seconds := read(text.strip())):
-                return max(seconds, 0.0)
+            # A moment that has passed names no wait.
+            if text is not None and math.isfinite(seconds := read(text.strip())) and seconds > 0:
+                return seconds
         except (TypeError, ValueError):
             continue
     return None

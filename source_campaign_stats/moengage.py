@@ -134,7 +134,8 @@ class PagesOfADay(PaginationStrategy):
             return False
         if page.walk == _WALKS_OF_A_DAY and self._total_counts_ids is None:
             self._learn(total_counts_ids=True)
-        if self._total_counts_ids is None and not self._first_to_ask_again.acquire(blocking=False):
+        is_first_walk = page.walk == 1 and self._total_counts_ids is None
+        if is_first_walk and not self._first_to_ask_again.acquire(blocking=False):
             self._has_learned.wait(_SECONDS_TO_LEARN)
         return self._total_counts_ids is True
 
@@ -151,7 +152,7 @@ def leaves(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     Goals and failure reasons are texts that people typed, so they become items of an array, never columns.
     """
     for campaign_id, elements in data.items():
-        for element in [elements] if isinstance(elements, Mapping) else elements or ():
+        for element in elements:
             for platform, locales in _items(element, "platforms"):
                 for locale, variations in _items(locales, "locales"):
                     for variation, details in _items(variations, "variations"):

@@ -25,6 +25,7 @@ SPECIFICATION = MANIFEST["spec"]["connection_specification"]
 
 # The functions that make an error, and which of their arguments is the text.
 MAKERS = {
+    "WaitTooLongError": 0,
     "config_error": 0,
     "transient_error": 0,
     "traced": 0,
