@@ -67,3 +67,16 @@ def test_a_process_that_is_told_to_end_ends_within_seconds(world: World) -> None
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=5)
     assert process.returncode != 0
+
+
+def test_a_process_whose_output_nobody_reads_any_more_ends() -> None:
+    account = make_account(archetypes=("trigger_evergreen",), orchestrations=30, days=60, steps=10, density=1.0)
+    with Sandbox(account, fast=True) as sandbox:
+        config = sandbox.config(start_date=(account.today - timedelta(days=60)).isoformat())
+        process, folder = start("read", config, sandbox.environment, streams=["orchestration_stats"])
+        assert process.stdout
+        with folder:
+            for _, line in zip(range(200), process.stdout, strict=False):
+                assert line
+            process.stdout.close()
+            assert process.wait(timeout=20) != 0

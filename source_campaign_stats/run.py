@@ -31,6 +31,18 @@ class Entrypoint(AirbyteEntrypoint):
 
 def run(arguments: list[str] | None = None) -> None:
     """Runs one command; the process ends with a code other than 0 when it could not do all of it."""
+    try:
+        _run(arguments)
+    except Exception:
+        try:
+            sys.excepthook(*sys.exc_info())
+            sys.stdout.flush()
+        finally:
+            # Workers that wait for a reader of their records would keep the process alive for ever.
+            os._exit(1)
+
+
+def _run(arguments: list[str] | None) -> None:
     for stream in (sys.stdout, sys.stderr):
         # The protocol is UTF-8, whatever the machine's locale says.
         cast(TextIOWrapper, stream).reconfigure(encoding="utf-8")

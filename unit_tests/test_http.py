@@ -1,6 +1,7 @@
 """What an answer must look like, what is asked again, and how long is waited."""
 
 import email.utils
+import threading
 import time
 from typing import Any
 
@@ -12,7 +13,15 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.batch import OrchestrationListErrorHandler
 from source_campaign_stats.errors import ItemGoneError, ItemRefusedError
-from source_campaign_stats.http import KeyHeaders, NotJson, VendorErrorHandler, VendorWait, decoded, differs_from
+from source_campaign_stats.http import (
+    KeyHeaders,
+    NotJson,
+    RoomForWideAnswers,
+    VendorErrorHandler,
+    VendorWait,
+    decoded,
+    differs_from,
+)
 
 
 def response(body: str | bytes = "", status: int = 200, url: str = "", **headers: str) -> requests.Response:
@@ -310,3 +319,35 @@ def test_a_vendor_with_a_header_of_its_own_gets_no_other() -> None:
     keys = KeyHeaders(config=CONFIG, headers={"X-Authorization": ["batch", "rest_api_key"]})
 
     assert keys.get_auth_header() == {"X-Authorization": "1e5000000000000000000007"}
+
+
+# --- Wide answers -----------------------------------------------------------------------------------------------------
+
+
+def test_a_third_wide_answer_waits_until_one_of_the_two_before_it_is_read() -> None:
+    room = RoomForWideAnswers(places=2, wide=10)
+    may_leave, third_is_in = threading.Event(), threading.Event()
+
+    def read_wide_answer() -> None:
+        room.enter(10)
+        room.enter(10)  # the next page of the same slice takes no second place
+        may_leave.wait(5)
+        room.leave()
+
+    readers = [threading.Thread(target=read_wide_answer) for _ in range(2)]
+    third = threading.Thread(target=lambda: (room.enter(10), third_is_in.set()))
+    for thread in readers:
+        thread.start()
+    third.start()
+    assert not third_is_in.wait(0.2), "three wide answers were objects at once"
+    may_leave.set()
+    assert third_is_in.wait(5)
+
+
+def test_an_answer_that_is_not_wide_never_waits() -> None:
+    room = RoomForWideAnswers(places=1, wide=10)
+    room.enter(10)
+    other = threading.Thread(target=room.enter, args=(9,))
+    other.start()
+    other.join(5)
+    assert not other.is_alive()
