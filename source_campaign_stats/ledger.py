@@ -125,7 +125,7 @@ class Ledger:
                 f"{self.planned:,}",
                 self.unit,
                 f"{self.records:,}",
-                _duration(seconds_left),
+                in_words(seconds_left),
             )
 
     def log_summary(self) -> None:
@@ -138,12 +138,12 @@ class Ledger:
             self.unit,
             len(self.gone),
             len(self.refused),
-            _duration(time.monotonic() - self.started),
+            in_words(time.monotonic() - self.started),
             "; ended by an error" if self.has_ended else "",
         )
 
 
-def _duration(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """`3725` becomes `1 h 02 min`, `61` becomes `1 min 01 s`."""
     whole = round(seconds)
     if whole >= 3600:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -19,7 +20,7 @@ from source_campaign_stats.errors import (
     transient_error,
 )
 from source_campaign_stats.http import ROOM_FOR_WIDE_ANSWERS
-from source_campaign_stats.ledger import Ledger
+from source_campaign_stats.ledger import Ledger, in_words
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -159,6 +160,7 @@ class ListReader(Retriever):
     def _walk(self, stream_slice: StreamSlice) -> list[Record]:
         records: list[Record] = []
         repeats = 0
+        began = time.monotonic()
         # Without a schema the records stay the objects that the extractor made.
         for record in _records_of(self.retriever, {}, stream_slice):
             key = tuple(record.data[name] for name in self.primary_key)
@@ -170,8 +172,13 @@ class ListReader(Retriever):
                     repeats += 1
             if repeats > _REPEATS_OF_A_MOVING_LIST + len(records):
                 raise transient_error("the list repeats itself and does not come to an end. Try again later.")
-        if repeats:
-            LOGGER.info("%s: %s items appeared twice because the list moved", self.stream_name, repeats)
+        LOGGER.info(
+            "%s: %s records listed in %s, %s came again because the list moved",
+            _subject(self.stream_name, stream_slice),
+            f"{len(records):,}",
+            in_words(time.monotonic() - began),
+            repeats,
+        )
         return records
 
 

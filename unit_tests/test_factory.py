@@ -14,5 +14,5 @@ GROUPS = ("batch", "batch_legacy", "moengage")
 def test_each_vendor_has_a_share_of_the_workers_beside_the_one_that_hands_out(
     workers: int, vendors: int, expected: int
 ) -> None:
-    config = {"num_workers": workers, **dict.fromkeys(GROUPS[:vendors], {})}
+    config = {"num_workers": workers, **{group: {} for group in GROUPS[:vendors]}}
     assert slices_at_once(config) == expected
