@@ -57,6 +57,10 @@ class SliceReader(Retriever):
         records = 0
         try:
             for record in self._records(records_schema, stream_slice):
+                if self.ledger.has_ended:
+                    # No further page either: the stream has failed whatever comes.
+                    self.ledger.miss(stream_slice)
+                    return
                 records += 1
                 yield record
             self.ledger.succeed(records, _label(stream_slice))
@@ -163,6 +167,8 @@ class ListReader(Retriever):
         began = time.monotonic()
         # Without a schema the records stay the objects that the extractor made.
         for record in _records_of(self.retriever, {}, stream_slice):
+            if self._failure:
+                raise self._failure
             key = tuple(record.data[name] for name in self.primary_key)
             with self._lock:
                 if key not in self._owner:

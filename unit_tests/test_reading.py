@@ -159,6 +159,49 @@ def test_slices_under_way_when_the_stream_ends_tell_no_second_error() -> None:
     assert errors == ["stats: gave up"]
 
 
+def test_a_slice_under_way_asks_for_no_further_page_after_the_stream_has_ended() -> None:
+    pages_asked = []
+
+    def pages(_: StreamSlice) -> Iterable[dict[str, Any]]:
+        for page in range(3):
+            pages_asked.append(page)
+            yield {"id": str(page), "date": "2026-11-02"}
+
+    reader, part = slices_of(Vendor(pages)), campaign("a")
+    records = iter(reader.read_records({}, part))
+    next(iter(records))
+    reader.ledger.end(config_error("the key was refused"))
+
+    assert list(records) == []
+    assert pages_asked == [0, 1], "it went on paging"
+    assert reader.ledger.is_missing(part)
+
+
+def test_a_list_under_way_asks_for_no_further_page_after_another_slice_has_failed() -> None:
+    pages_asked, second_page, failed = [], threading.Event(), threading.Event()
+
+    def pages(stream_slice: StreamSlice) -> Iterable[dict[str, Any]]:
+        if stream_slice["id"] == "failing":
+            second_page.wait(5)
+            raise config_error("the key was refused")
+        for page in range(4):
+            pages_asked.append(page)
+            yield {"id": str(page)}
+            if page == 0:
+                second_page.set()
+                failed.wait(5)
+
+    reader = list_of(Vendor(pages))
+    walk = threading.Thread(target=lambda: pytest.raises(AirbyteTracedException, reader.whole_slice, campaign("long")))
+    walk.start()
+    with pytest.raises(AirbyteTracedException):
+        reader.whole_slice(campaign("failing"))
+    failed.set()
+    walk.join(5)
+
+    assert pages_asked == [0, 1], "it went on paging"
+
+
 def test_a_deleted_campaign_is_left_out() -> None:
     reader = slices_of(failing(ItemGoneError(message="unknown")))
 
