@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help venv test lint demo image lock clean
+.PHONY: help venv test lint demo bench calls image lock clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ lint: venv  ## Style, format and types
 
 demo: venv  ## The connector from spec to an incremental sync, against vendors made up on this machine
 	$(BIN)/python -m integration_tests.demo
+
+bench: venv  ## The connector beside other tools on the same work; writes docs/performance.md, takes half an hour
+	$(BIN)/python -m benchmarks
+
+calls: venv  ## The calls of a sync of three accounts; writes docs/performance.md, takes ten minutes
+	$(BIN)/python -m benchmarks.calls
 
 image:  ## The Docker image
 	$(PYTHON) -m integration_tests.image

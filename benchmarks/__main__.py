@@ -99,7 +99,7 @@ def run(server: Server, program: Program, latency: float) -> Run:
 
 
 def drained(server: Server) -> float:
-    """Seconds in which a client that throws the answers away has them all; the first time fills the sandbox's memory."""
+    """Seconds in which a client that throws the answers away has them all; the first time fills the sandbox."""
     server.set_latency(0.0)
     with _folder(server.task) as folder:
         line = [part.format(folder=folder) for part in drain()]
@@ -107,7 +107,8 @@ def drained(server: Server) -> float:
 
 
 def _environment(task: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _UNSET} | task["environment"]
+    inherited = {name: value for name, value in os.environ.items() if name not in _UNSET}
+    return {**inherited, **task["environment"]}
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -159,17 +160,25 @@ class Results:
         connector, floor = self.the("connector"), self.the("floor")
         rows = []
         for latency, wanted in zip(LATENCIES, (2.0, 2.5), strict=True):
-            peers = [program for program in self.programs if program.role == "peer"]
-            best = min(peers, key=lambda program: self.median(program, latency, "seconds"))
-            ratio = self.median(best, latency, "seconds") / self.median(connector, latency, "seconds")
-            what = f"records/s ÷ those of the best of dlt and singer-sdk ({best.name}), {_told(latency)}"
-            rows.append([what, f"≥ {wanted}", f"{ratio:.2f}"])
+            best, ratio = self._best_of("peer", latency)
+            rows.append(
+                [f"records/s ÷ those of the best peer ({best}), {_told(latency)}", f"≥ {wanted}", f"{ratio:.2f}"]
+            )
+            best, ratio = self._best_of("part", latency)
+            rows.append([f"… ÷ those of {best}, {_told(latency)}", "", f"{ratio:.2f}"])
             cpu = self.median(connector, latency, "cpu_seconds") / self.median(floor, latency, "cpu_seconds")
             rows.append([f"CPU ÷ the floor's, {_told(latency)}", "≤ 4", f"{cpu:.2f}"])
             rows.append(
                 [f"peak MB, {_told(latency)}", "≤ 300", f"{self.median(connector, latency, 'peak_mb'):.0f}"],
             )
         return pages.table(("goal", "wanted", "measured"), rows)
+
+    def _best_of(self, role: str, latency: float) -> tuple[str, float]:
+        """The quickest of them, and how many times its records the connector writes in a second."""
+        programs = [program for program in self.programs if program.role == role]
+        best = min(programs, key=lambda program: self.median(program, latency, "seconds"))
+        own = self.median(self.the("connector"), latency, "seconds")
+        return best.name, self.median(best, latency, "seconds") / own
 
 
 def _told(latency: float) -> str:
@@ -210,7 +219,9 @@ def main() -> None:
     programs = [program for program in all_programs() if (options.only or "") in program.name]
     runs: list[Run] = []
     with serving(100 if options.quick else 1000) as server:
+        # Not counted: the sandbox renders each answer the first time that it is asked with just these words.
         drained(server)
+        run(server, all_programs()[0], 0.0)
         drains = [drained(server) for _ in range(max(repetitions, 2))]
         loads = [machine.load()]
         for number in range(repetitions):

@@ -1,7 +1,7 @@
 """The programs that are compared: how each is started, and how the records that it wrote are counted."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,16 @@ class Program:
     environment: str
     arguments: Callable[[Path], list[str]]
     count: Counting
-    # Which others it is compared with in the goals: "connector", "peer", "floor" or nothing.
+    # In the goals: "connector"; "peer", used as its documentation says; "part", a peer that does a part of the work or
+    # was tuned in code; "floor".
     role: str = ""
 
 
-def _peer(name: str, environment: str, file: str, workers: int, count: Counting, role: str = "") -> Program:
+def _peer(
+    name: str, environment: str, file: str, workers: int, count: Counting, role: str = "", rest: Sequence[str] = ()
+) -> Program:
     def arguments(folder: Path) -> list[str]:
-        return [python_of(environment), str(_PEERS / file), str(folder / "task.json"), str(workers)]
+        return [python_of(environment), str(_PEERS / file), str(folder / "task.json"), str(workers), *rest]
 
     return Program(name, environment, arguments, count, role)
 
@@ -54,9 +57,27 @@ def all_programs() -> list[Program]:
         _connector("connector, 10 workers", without_budget, 10, "connector"),
         _connector("connector, 4 workers", without_budget, 4),
         _connector("connector as shipped, 10 workers, `requests_per_second` 100", command(), 10),
-        _peer("dlt `rest_api`, 20 workers", "dlt", "dlt_pipeline.py", 20, records_of_dlt, "peer"),
-        _peer("dlt `rest_api`, 1 worker", "dlt", "dlt_pipeline.py", 1, records_of_dlt, "peer"),
+        _peer("dlt `rest_api`, JSONL files, 20 workers", "dlt", "dlt_pipeline.py", 20, records_of_dlt, "peer", ["run"]),
+        _peer("dlt `rest_api`, JSONL files, 1 worker", "dlt", "dlt_pipeline.py", 1, records_of_dlt, "peer", ["run"]),
+        _peer(
+            "dlt `rest_api`, `extract` alone, 20 workers",
+            "dlt",
+            "dlt_pipeline.py",
+            20,
+            records_of_dlt_extract,
+            "part",
+            ["extract"],
+        ),
         _peer("singer-sdk with msgspec", "singer-sdk", "singer_tap.py", 1, records_of_singer, "peer"),
+        _peer(
+            "singer-sdk with msgspec, tuned by hand",
+            "singer-sdk",
+            "singer_tap.py",
+            1,
+            records_of_singer,
+            "part",
+            ["tuned"],
+        ),
         _peer("CDK `HttpStream` in Python, 10 workers", OWN, "cdk_stream.py", 10, records_of_airbyte),
         _peer("CDK `HttpStream` in Python, one by one", OWN, "cdk_stream.py", 1, records_of_airbyte),
         _peer("asyncio loop writing JSON lines (the floor)", "asyncio", "floor.py", 20, records_of_lines, "floor"),
@@ -98,6 +119,10 @@ def records_of_lines(output: Path, folder: Path) -> int:
 
 
 def records_of_dlt(output: Path, folder: Path) -> int:
-    """dlt writes a JSON array a line."""
-    files = [path for path in folder.rglob(f"{STREAM}.*") if path.is_file()]
+    return sum(records_of_lines(path, folder) for path in (folder / "files").rglob(f"{STREAM}/*.jsonl"))
+
+
+def records_of_dlt_extract(output: Path, folder: Path) -> int:
+    """dlt's own files have a JSON array a line."""
+    files = [path for path in (folder / "pipeline").rglob(f"{STREAM}.*") if path.is_file()]
     return sum(_days(orjson.loads(line)) for path in files for line in path.open("rb"))

@@ -7,13 +7,16 @@ JSON, and then reads one latency in seconds per line; each is answered with the 
 import json
 import sys
 from datetime import timedelta
+from pathlib import Path
 
+import source_campaign_stats
 from integration_tests.sandbox import Account, Sandbox, make_account, server
 
 # The oldest day that the connector asks Batch for; the vendor's six months end between 181 and 184 days ago.
 DAYS = 178
 # All answers together: 430 kB for each of 1,000 orchestrations. One that is not kept is rendered again each time.
 _CACHE_BYTES = 4 * 2**30
+_SCHEMA = Path(source_campaign_stats.__file__).parent / "schemas" / "orchestration_stats.json"
 
 
 def wide_account(orchestrations: int) -> Account:
@@ -43,6 +46,7 @@ def task_of(sandbox: Sandbox) -> dict[str, object]:
         "first": first.isoformat(),
         "last": last.isoformat(),
         "config": config,
+        "schema": json.loads(_SCHEMA.read_text(encoding="utf-8")),
         "environment": sandbox.environment,
         "orchestrations": len(account.orchestrations),
         "records": rows,

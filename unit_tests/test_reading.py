@@ -191,8 +191,12 @@ def test_a_list_under_way_asks_for_no_further_page_after_another_slice_has_faile
                 second_page.set()
                 failed.wait(5)
 
+    def walk_the_other_slice() -> None:
+        with pytest.raises(AirbyteTracedException):
+            reader.whole_slice(campaign("long"))
+
     reader = list_of(Vendor(pages))
-    walk = threading.Thread(target=lambda: pytest.raises(AirbyteTracedException, reader.whole_slice, campaign("long")))
+    walk = threading.Thread(target=walk_the_other_slice)
     walk.start()
     with pytest.raises(AirbyteTracedException):
         reader.whole_slice(campaign("failing"))

@@ -20,6 +20,8 @@ class Task:
         self.rest_api_key: str = given["rest_api_key"]
         self.first: str = given["first"]
         self.last: str = given["last"]
+        # The connector's own schema of the records, for a program that declares its columns.
+        self.schema: dict[str, Any] = given["schema"]
         # For a program that writes files in place of lines on stdout.
         self.folder: str = given["folder"]
 

@@ -2,16 +2,15 @@
 
 import json
 import logging
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import requests
 from airbyte_cdk.entrypoint import launch
-from airbyte_cdk.models import ConfiguredAirbyteCatalog, ConnectorSpecification, SyncMode
+from airbyte_cdk.models import ConnectorSpecification
 from airbyte_cdk.sources.abstract_source import AbstractSource
 from airbyte_cdk.sources.concurrent_source.concurrent_source import ConcurrentSource
 from airbyte_cdk.sources.concurrent_source.concurrent_source_adapter import ConcurrentSourceAdapter
@@ -60,7 +59,7 @@ class Orchestrations(BatchStream):
 
 
 class OrchestrationStats(BatchStream):
-    primary_key = ("orchestration_id", "date")
+    primary_key: ClassVar[list[str]] = ["orchestration_id", "date"]
 
     def path(self, **_: Any) -> str:
         return "stats"
@@ -69,7 +68,7 @@ class OrchestrationStats(BatchStream):
         return None
 
     def stream_slices(self, **_: Any) -> Iterable[Mapping[str, Any]]:
-        for item in Orchestrations().read_records(SyncMode.full_refresh):
+        for item in Orchestrations().read_only_records():
             yield {"orchestration_id": item["id"]}  # type: ignore[index,call-overload]
 
     def request_params(
