@@ -1,0 +1,103 @@
+"""The least number of calls that the vendors' documents allow, counted from an account and not from the connector.
+
+The reasons stand in docs/performance.md. The connector's code is not used here, so that a mistake in it shows.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from integration_tests.sandbox import Account
+
+_ORCHESTRATIONS_ON_A_PAGE = 100
+_LEGACY_CAMPAIGNS_ON_A_PAGE = 100
+_MOENGAGE_CAMPAIGNS_ON_A_PAGE = 15
+_MOENGAGE_STATS_ON_A_PAGE = 10
+# A send is booked on its day: a day early or up to four days late by time zones, local-time sends and warm-up.
+_LATEST_BOOKING = timedelta(days=4)
+_EARLIEST_BOOKING = timedelta(days=1)
+# Delay steps go on sending after the end of their trigger. The documents name no maximum; this is what we take.
+_LATEST_STEP = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Days:
+    """The first and the last day that a sync has to bring."""
+
+    first: date
+    last: date
+
+    @property
+    def count(self) -> int:
+        return (self.last - self.first).days + 1
+
+
+def least_calls(account: Account, batch: Days, moengage: Days) -> Counter[str]:
+    """Calls by endpoint. `batch` and `moengage` are the windows; legacy statistics always come whole."""
+    return Counter(
+        batch_list=_pages_until_told(len(account.orchestrations), _ORCHESTRATIONS_ON_A_PAGE),
+        batch_stats=sum(
+            not _has_no_rows(o.listed(account.today), batch, account.today) for o in account.orchestrations
+        ),
+        legacy_list=sum(_legacy_pages(account, live) for live in (True, False)),
+        legacy_stats=sum(not campaign.dev_only for app in account.apps for campaign in app.campaigns),
+        moengage_campaigns=_pages_until_short(len(account.moengage_campaigns), _MOENGAGE_CAMPAIGNS_ON_A_PAGE),
+        moengage_stats=sum(_moengage_pages(account, moengage)),
+    )
+
+
+def _pages_until_told(items: int, size: int) -> int:
+    """Pages of a list that says whether there is another one."""
+    return max(1, math.ceil(items / size))
+
+
+def _pages_until_short(items: int, size: int) -> int:
+    """Pages of a bare array: only one that is not full tells that it is the last."""
+    return items // size + 1
+
+
+def _legacy_pages(account: Account, live: bool) -> int:
+    halves = (sum(campaign.item["live"] is live for campaign in app.campaigns) for app in account.apps)
+    return sum(_pages_until_short(items, _LEGACY_CAMPAIGNS_ON_A_PAGE) for items in halves)
+
+
+def _moengage_pages(account: Account, days: Days) -> list[int]:
+    """One answer has no dates in it, so each day is asked for itself, and once even when nothing happened."""
+    on_a_day: Counter[date] = Counter()
+    for campaign in account.moengage_campaigns:
+        on_a_day.update(account.moengage_days(campaign, days.first, days.last))
+    every_day = (days.first + timedelta(days=n) for n in range(days.count))
+    return [_pages_until_told(on_a_day[day], _MOENGAGE_STATS_ON_A_PAGE) for day in every_day]
+
+
+def _has_no_rows(item: Mapping[str, Any], window: Days, today: date) -> bool:
+    """Whether the documents exclude that an orchestration has a row in the window."""
+    if item["status"] == "draft":
+        return True
+    recurrence = item.get("recurrence", {})
+    ends = [end for end in (item.get("end_time"), recurrence.get("end_time")) if end]
+    has_steps = "message_steps" in item or "messages_steps" in item
+    goes_on = bool(recurrence or ends or has_steps) or "in_app" in item["channels"]
+    if item["type"] in ("campaign", "onetime") and not goes_on:
+        start = _day(item.get("start_time"))
+        if start is None:
+            return False
+        return start + _LATEST_BOOKING < window.first or start - _EARLIEST_BOOKING > window.last
+    days = [_day(end) for end in ends]
+    if not days or None in days:
+        return False
+    last = max(day for day in days if day) + (_LATEST_STEP if has_steps else _LATEST_BOOKING)
+    if item["type"] == "trigger" and not has_steps and "in_app" not in item["channels"]:
+        # What an automation without listed steps sends after its end is not documented.
+        return False
+    return last < window.first
+
+
+def _day(timestamp: str | None) -> date | None:
+    try:
+        return date.fromisoformat((timestamp or "")[:10])
+    except ValueError:
+        return None

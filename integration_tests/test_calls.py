@@ -1,0 +1,62 @@
+"""How many calls a sync makes: as few as the vendors' documents allow, and as many as docs/performance.md says."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks import pages
+from benchmarks.calls import VENDORS, Sync, daily_sync, first_sync, windows_of
+from integration_tests.accounts import ROOMY, account_of
+from integration_tests.sandbox import Sandbox
+
+SIZES = ("small", "medium")
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def size(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def sandbox(size: str) -> Iterator[Sandbox]:
+    with Sandbox(account_of(size), ROOMY) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def syncs(size: str, sandbox: Sandbox) -> list[Sync]:
+    first = first_sync(size, sandbox)
+    return [first, daily_sync(first, sandbox)]
+
+
+def test_no_vendor_is_asked_more_than_the_goal_allows(syncs: list[Sync]) -> None:
+    too_many = {
+        (sync.kind, vendor): (sync.calls(sync.made, vendor), sync.calls(sync.least, vendor))
+        for sync in syncs
+        for vendor in VENDORS
+        if not sync.is_within_goal(vendor)
+    }
+
+    assert not too_many
+
+
+def test_each_list_is_walked_once_although_two_streams_need_it(syncs: list[Sync]) -> None:
+    for sync in syncs:
+        for endpoint in ("batch_list", "legacy_list", "moengage_campaigns"):
+            assert sync.made[endpoint] == sync.least[endpoint], (sync.kind, endpoint)
+
+
+def test_the_page_has_the_numbers_of_this_run(syncs: list[Sync]) -> None:
+    on_page = pages.get("calls").splitlines()
+
+    for sync in syncs:
+        for row in sync.rows():
+            assert f"| {' | '.join(row)} |" in on_page
+
+
+def test_so_few_calls_bring_every_row(sandbox: Sandbox, syncs: list[Sync]) -> None:
+    batch, moengage = windows_of(sandbox.account, None)
+    first = syncs[0]
+
+    for stream, days in (("orchestration_stats", batch), ("moengage_campaign_stats", moengage)):
+        assert first.records[stream] == len(sandbox.expected(stream, days.first, days.last))
