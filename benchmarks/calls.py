@@ -20,7 +20,7 @@ from benchmarks.least_calls import Days, least_calls
 from benchmarks.measuring import Cost, measure
 from benchmarks.syncing import command_for
 from integration_tests.accounts import ROOMY, SIZES, account_of
-from integration_tests.sandbox import Account, Sandbox
+from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox
 from source_campaign_stats.source import read_manifest
 
 # The connector keeps its budgets; its clock runs faster, so that they cost no time here.
@@ -31,14 +31,7 @@ VENDORS = {
     "Batch MEP": (("legacy_list", "legacy_stats"), 60 * 60),
     "MoEngage": (("moengage_campaigns", "moengage_stats"), 100 * 60),
 }
-STREAMS = (
-    "orchestrations",
-    "orchestration_stats",
-    "legacy_campaigns",
-    "legacy_campaign_stats",
-    "moengage_campaigns",
-    "moengage_campaign_stats",
-)
+STREAMS = tuple(PRIMARY_KEYS)
 # A path of each vendor's statistics, to find its budget in the manifest.
 _PATHS = {"Batch CEP": "/2.10/", "Batch MEP": "/1.1/", "MoEngage": "/core-services/v1/campaign-stats"}
 # The default settings, as days: how far back Batch is asked, and what a daily sync reads again.

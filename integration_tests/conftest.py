@@ -9,15 +9,7 @@ import pytest
 from integration_tests.process import Output, differences
 from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox, make_account
 
-STREAMS = (
-    "orchestrations",
-    "orchestration_stats",
-    "legacy_campaigns",
-    "legacy_campaign_stats",
-    "moengage_campaigns",
-    "moengage_campaign_stats",
-)
-ENDPOINTS = ("batch_list", "batch_stats", "legacy_list", "legacy_stats", "moengage_stats", "moengage_campaigns")
+STREAMS = tuple(PRIMARY_KEYS)
 
 
 class World:

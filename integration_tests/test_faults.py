@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from integration_tests.conftest import ENDPOINTS, STREAMS, World
+from integration_tests.conftest import STREAMS, World
 from integration_tests.process import command_with, run
-from integration_tests.sandbox import Fault
+from integration_tests.sandbox import ENDPOINTS, Fault
 
 LISTS = {"batch_list": "orchestrations", "legacy_list": "legacy_campaigns", "moengage_campaigns": "moengage_campaigns"}
 STATS = {

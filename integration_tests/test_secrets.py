@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.conftest import ENDPOINTS, STREAMS, World
+from integration_tests.conftest import STREAMS, World
 from integration_tests.process import Output, command_with, run
-from integration_tests.sandbox import Fault
+from integration_tests.sandbox import ENDPOINTS, Fault
 
 FAST = command_with(speed=60)
 

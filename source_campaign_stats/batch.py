@@ -14,7 +14,6 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 )
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
-from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
 
 from source_campaign_stats.cursor import WindowedRouter
 from source_campaign_stats.days import Window
@@ -230,7 +229,7 @@ def _sending_dates(item: Mapping[str, Any]) -> list[bool]:
 
 def _date(timestamp: Any) -> date | None:
     text = as_timestamp(timestamp)
-    return ab_datetime_parse(text).date() if text else None
+    return date.fromisoformat(text[:10]) if text else None
 
 
 def _text(item: Mapping[str, Any], name: str) -> str:

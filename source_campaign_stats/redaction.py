@@ -47,7 +47,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     present = [secret for secret in secrets if secret in text]
     if not present:
         return text
-    return "".join(_redact_line(line, present) for line in text.splitlines(keepends=True))
+    # Only at line feeds: a name in a record may hold other characters that end a line.
+    return "\n".join(_redact_line(line, present) for line in text.split("\n"))
 
 
 def _redact_line(line: str, secrets: list[str]) -> str:
@@ -60,8 +61,7 @@ def _redact_line(line: str, secrets: list[str]) -> str:
         message = json.loads(line)
     except ValueError:
         return _masked(line, present)
-    ending = line[len(line.rstrip("\r\n")) :]
-    return json.dumps(_masked_values(message, present), ensure_ascii=False, separators=(",", ":")) + ending
+    return json.dumps(_masked_values(message, present), ensure_ascii=False, separators=(",", ":"))
 
 
 def _masked_values(value: Any, secrets: list[str]) -> Any:

@@ -82,9 +82,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         self._register_secrets()
         self.raise_for_configuration()
-        requesters = {
-            stream["name"]: stream["retriever"]["requester"] for stream in self._stream_configs(self.resolved_manifest)
-        }
+        requesters = {name: stream["retriever"]["requester"] for name, stream in self._configured_streams().items()}
         status = connection_status(self._config, requesters.__getitem__, self._new_factory())
         if status.message:
             status.message = redact(status.message, self._secrets)
@@ -102,6 +100,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
         self._register_secrets()
+        self.raise_for_configuration()
         self._raise_for_streams_without_settings(catalog)
         try:
             for message in super().read(logger, config, catalog, state):
@@ -113,13 +112,17 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
 
     def _raise_for_streams_without_settings(self, catalog: ConfiguredAirbyteCatalog) -> None:
         """The CDK reads nothing for such a stream and reports success."""
-        available = {stream.name for stream in self.streams(self._config)}
+        available = self._configured_streams()
         missing = [item.stream.name for item in catalog.streams if item.stream.name not in available]
         if missing:
             raise config_error(
                 f"This connection reads {', '.join(missing)}, but the group of settings for it is not filled in. "
                 "Fill in the group of that vendor in the source's settings, or deselect the stream."
             )
+
+    def _configured_streams(self) -> dict[str, dict[str, Any]]:
+        """The manifest's definition of each stream whose vendor is configured, without building it."""
+        return {stream["name"]: stream for stream in self._stream_configs(self.resolved_manifest)}
 
     def _register_secrets(self) -> None:
         # The entrypoint replaces the list when a command starts, and does not find keys inside arrays.
