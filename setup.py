@@ -10,7 +10,13 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["source_campaign_stats", "source_campaign_stats.*"]),
     package_data={"source_campaign_stats": ["manifest.yaml", "schemas/*.json"]},
-    install_requires=["airbyte-cdk~=7.39.1", "orjson>=3.10,<4", "PyYAML>=6,<7", "requests>=2.32,<3"],
+    install_requires=[
+        "airbyte-cdk~=7.39.1",
+        "attributes-doc>=0.4,<1",
+        "orjson>=3.10,<4",
+        "PyYAML>=6,<7",
+        "requests>=2.32,<3",
+    ],
     extras_require={
         "demo": ["duckdb~=1.4", "matplotlib~=3.10"],
         "tests": [

@@ -37,9 +37,10 @@ from source_campaign_stats.reading import ListReader, SliceReader
 class CampaignStatsComponentFactory(ModelToComponentFactory):
     """The CDK's factory, with five of its components replaced or guarded; one instance builds one sync."""
 
-    def __init__(self, emit_state: Callable[[AirbyteMessage], None], **kwargs: Any) -> None:
+    def __init__(self, emit_state: Callable[[AirbyteMessage], None], as_lines: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._emit_state = emit_state
+        self._as_lines = as_lines
         self._streams: dict[str, AbstractStream] = {}
         self._lists: dict[str, ListReader] = {}
 
@@ -85,7 +86,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             **kwargs,
         )
         if isinstance(cursor, DayCursor):
-            return SliceReader(retriever, cursor.ledger, primary_key, cursor.places)
+            return SliceReader(retriever, cursor.ledger, primary_key, cursor.places, self._as_lines)
         self._lists[name] = ListReader(retriever, name, [primary_key] if isinstance(primary_key, str) else primary_key)
         return self._lists[name]
 

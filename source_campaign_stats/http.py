@@ -78,7 +78,7 @@ def differs_from(shape: Any, answer: Any, name: str = "the answer") -> str | Non
     """
     if answer is NotJson:
         return f"{name} is not JSON"
-    if isinstance(shape, Mapping):
+    if isinstance(shape, dict):
         if not isinstance(answer, dict):
             return f"{name} is not an object"
         if "*" in shape:
@@ -92,8 +92,11 @@ def differs_from(shape: Any, answer: Any, name: str = "the answer") -> str | Non
     if isinstance(shape, list):
         if not isinstance(answer, list):
             return f"{name} is not an array"
-        differences = (differs_from(shape[0], item, f"an item of {name}") for item in answer)
-        return next((difference for difference in differences if difference), None)
+        item_shape, item_name = shape[0], f"an item of {name}"
+        for item in answer:
+            if difference := differs_from(item_shape, item, item_name):
+                return difference
+        return None
     is_right = isinstance(answer, _JSON_TYPES[shape]) and not (shape == "integer" and isinstance(answer, bool))
     if is_right and shape == "day":
         is_right = _DAY.match(answer) is not None

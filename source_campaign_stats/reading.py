@@ -21,6 +21,7 @@ from source_campaign_stats.errors import (
 )
 from source_campaign_stats.http import ROOM_FOR_WIDE_ANSWERS
 from source_campaign_stats.ledger import Ledger, in_words
+from source_campaign_stats.lines import in_lines
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -32,20 +33,22 @@ _REPEATS_OF_A_MOVING_LIST = 1000
 class SliceReader(Retriever):
     """Reads the slices of a statistics stream, several at once, and enters what became of each in the ledger.
 
-    Out: the records of the slice, once per key, and only those of the days asked.
+    Out: the records of the slice, once per key, and only those of the days asked; as lines when they are only printed.
     """
 
     retriever: SimpleRetriever
     ledger: Ledger
     primary_key: list[str]
     places: threading.Semaphore
+    as_lines: bool = False
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[Record]:
         assert stream_slice is not None
+        records = self._read(records_schema, stream_slice)
         try:
-            yield from self._read(records_schema, stream_slice)
+            yield from in_lines(records, self.ledger.stream_name, stream_slice) if self.as_lines else records
         finally:
             ROOM_FOR_WIDE_ANSWERS.leave()
             self.places.release()

@@ -42,20 +42,21 @@ def as_array(parts: Any, name: str) -> list[dict[str, Any]] | None:
     """
     if parts is None:
         return None
-    if isinstance(parts, Mapping):
-        # The key names the part, whatever stands inside.
-        return [{**_object(numbers), name: key} for key, numbers in parts.items()]
+    if isinstance(parts, dict):
+        array = [part if isinstance(part, dict) else _object(part) for part in parts.values()]
+        for key, part in zip(parts, array, strict=True):
+            # The key names the part, whatever stands inside.
+            part[name] = key
+        return array
     if isinstance(parts, list):
-        return [_object(part) for part in parts]
+        return [part if isinstance(part, dict) else _object(part) for part in parts]
     raise transient_error(f"The vendor answered a breakdown by {name} that is neither an array nor an object.")
 
 
 def _object(part: Any) -> dict[str, Any]:
     if part is None:
         return {}
-    if not isinstance(part, dict):
-        raise transient_error("The vendor answered a text or a number where numbers have names in its documents.")
-    return part
+    raise transient_error("The vendor answered a text or a number where numbers have names in its documents.")
 
 
 def with_timestamps(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

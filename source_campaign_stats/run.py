@@ -5,17 +5,20 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from io import TextIOWrapper
 from typing import Any, cast
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.exception_handler import init_uncaught_exception_handler
 from airbyte_cdk.logger import PRINT_BUFFER
-from airbyte_cdk.models import ConnectorSpecification
+from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
+from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 
 from source_campaign_stats.configuration import complaint
 from source_campaign_stats.errors import config_error
+from source_campaign_stats.lines import RecordLinesMessage
 from source_campaign_stats.redaction import RedactingStream
 from source_campaign_stats.source import SourceCampaignStats
 
@@ -28,6 +31,24 @@ class Entrypoint(AirbyteEntrypoint):
         if problem := complaint(config):
             raise config_error(problem)
         AirbyteEntrypoint.validate_connection(source_spec, config)
+
+    def read(self, *arguments: Any) -> Iterator[AirbyteMessage]:
+        """The messages that still have to be made lines; those that are lines are printed, in their place."""
+        for message in super().read(*arguments):
+            if isinstance(message, RecordLinesMessage):
+                sys.stdout.write(message.lines.text)
+            else:
+                yield message
+
+    @staticmethod
+    def handle_record_counts(
+        message: AirbyteMessage, stream_message_count: defaultdict[HashableStreamDescriptor, float]
+    ) -> AirbyteMessage:
+        """A state tells Airbyte how many records came before it."""
+        if isinstance(message, RecordLinesMessage):
+            stream_message_count[HashableStreamDescriptor(name=message.lines.stream_name)] += message.lines.count
+            return message
+        return AirbyteEntrypoint.handle_record_counts(message, stream_message_count)
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -59,6 +80,7 @@ def _run(arguments: list[str] | None) -> None:
         catalog=SourceCampaignStats.read_catalog(files["catalog"]) if "catalog" in files else None,
         config=SourceCampaignStats.read_config(files["config"]) if "config" in files else None,
         state=SourceCampaignStats.read_state(files["state"]) if "state" in files else None,
+        as_lines=True,
     )
     _let_no_secret_through(source.secrets)
     with PRINT_BUFFER:

@@ -24,10 +24,12 @@ from source_campaign_stats.check import connection_status
 from source_campaign_stats.configuration import cleaned, complaint
 from source_campaign_stats.errors import config_error
 from source_campaign_stats.factory import CampaignStatsComponentFactory
+from source_campaign_stats.lines import ConcurrentSourceOfLines
 from source_campaign_stats.redaction import redact, spellings
 
-# As many records may wait for the output as keep memory flat when a record is wide (200 kB); the CDK lets 10,000 wait.
-_RECORDS_IN_QUEUE = 100
+# As much may wait for the output as keeps memory flat: 20 times 64 kB of lines, or a wide record (200 kB) each. The
+# CDK lets 10,000 items wait.
+_ITEMS_IN_QUEUE = 20
 
 
 class SourceCampaignStats(ConcurrentDeclarativeSource):
@@ -38,18 +40,21 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         catalog: ConfiguredAirbyteCatalog | None = None,
         config: Mapping[str, Any] | None = None,
         state: list[AirbyteStateMessage] | None = None,
+        as_lines: bool = False,
     ) -> None:
+        """`as_lines`: `read` gives the statistics as `RecordLinesMessage`, for a caller who only prints them."""
         manifest = read_manifest()
         specification = manifest["spec"]["connection_specification"]
         self._secrets = spellings(config or {}, specification)
         cleaned_config = cleaned(config, specification) if config else {}
         self._complaint = complaint(cleaned_config) if config is not None else None
         self._catalog = catalog
+        self._as_lines = as_lines
         if self._complaint:
             # The CDK makes its workers here, before anybody is told what is wrong with their number.
             cleaned_config.pop("num_workers", None)
         super().__init__(catalog=catalog, config=cleaned_config, state=state, source_config=manifest)
-        self._concurrent_source._queue.maxsize = _RECORDS_IN_QUEUE
+        self._concurrent_source = ConcurrentSourceOfLines.of(self._concurrent_source, _ITEMS_IN_QUEUE)
 
     @property
     def secrets(self) -> list[str]:
@@ -65,6 +70,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
     def _new_factory(self) -> CampaignStatsComponentFactory:
         return CampaignStatsComponentFactory(
             emit_state=cast(ConcurrentMessageRepository, self._message_repository)._put_on_queue,
+            as_lines=self._as_lines,
             message_repository=self._message_repository,
             connector_state_manager=self._connector_state_manager,
             configured_catalog=self._catalog,

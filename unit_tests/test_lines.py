@@ -1,0 +1,140 @@
+"""Records as lines: the same text as the CDK's, in order, none held back, each counted."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
+from airbyte_cdk.sources.types import Record
+
+from source_campaign_stats import SourceCampaignStats
+from source_campaign_stats.lines import RecordLines, in_lines, record_line
+from source_campaign_stats.run import Entrypoint
+from unit_tests.builders import LOGGER, BatchCep, ConfigBuilder, a_slice, catalog, day, orchestration
+
+STREAM = "orchestration_stats"
+CONFIG = ConfigBuilder().with_batch().build()
+
+
+def records(count: int, size: int) -> Iterator[Record]:
+    for number in range(count):
+        yield Record(data={"number": number, "text": "x" * size}, stream_name="s", associated_slice=a_slice())
+
+
+def numbers(lines: RecordLines) -> list[int]:
+    return [json.loads(line)["record"]["data"]["number"] for line in lines.text.splitlines()]
+
+
+def printed(folder: Path) -> list[dict[str, Any]]:
+    """The messages of a read of `orchestration_stats`, as the console script prints them."""
+    source = SourceCampaignStats(catalog=catalog(STREAM), config=CONFIG, state=[], as_lines=True)
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    stream = {"name": STREAM, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]}
+    chosen = {"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
+    (folder / "catalog.json").write_text(json.dumps({"streams": [chosen]}))
+    arguments = ["read", *(f"--{name}={folder}/{name}.json" for name in ("config", "catalog"))]
+    with redirect_stdout(io.StringIO()) as output:
+        for message in Entrypoint(source).run(Entrypoint.parse_args(arguments)):
+            print(message)
+    return [json.loads(line) for line in output.getvalue().splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"id": "a", "sent": 1, "rate": 0.1, "is_on": True},
+        {"id": None, "sent": 0, "platforms": [None, {"sent": None}], "texts": {"key": None}},
+        {"name": 'Été "🎉"\n\u2028', "large": 2**63 - 1, "empty": "", "none": []},
+        {"only": None},
+    ],
+)
+def test_a_line_is_what_the_cdk_prints_for_the_record(data: dict[str, Any]) -> None:
+    line = record_line("orchestrations", data).decode()
+
+    record = AirbyteRecordMessage("orchestrations", dict(data), json.loads(line)["record"]["emitted_at"])
+    assert line == AirbyteEntrypoint.airbyte_message_to_string(AirbyteMessage(Type.RECORD, record=record)) + "\n"
+
+
+def test_all_records_are_handed_over_in_their_order() -> None:
+    handed = list(in_lines(records(1000, size=1000), "s", a_slice()))
+
+    assert [number for lines in handed for number in numbers(lines)] == list(range(1000))
+    assert [lines.count for lines in handed] == [len(numbers(lines)) for lines in handed]
+
+
+def test_narrow_records_are_handed_over_many_at_a_time_and_wide_ones_one_by_one() -> None:
+    narrow = list(in_lines(records(1000, size=1000), "s", a_slice()))
+    wide = list(in_lines(records(3, size=400_000), "s", a_slice()))
+
+    assert (len(narrow), len(wide)) == (17, 3), "of about 64 kB each"
+
+
+def test_what_was_read_before_a_failure_of_the_slice_does_not_hide_the_failure() -> None:
+    def failing() -> Iterator[Record]:
+        yield from records(2, size=10)
+        raise ValueError("page 2")
+
+    with pytest.raises(ValueError, match="page 2"):
+        list(in_lines(failing(), "s", a_slice()))
+
+
+def test_the_printed_records_are_those_of_a_read_that_makes_messages(cep: BatchCep, tmp_path: Path) -> None:
+    cep.with_orchestrations(orchestration("o1"), orchestration("o2"))
+    cep.with_days("o1", day("2026-11-01", sent=1), day("2026-11-20", sent=None)).with_days("o2", day("2026-11-05"))
+
+    source = SourceCampaignStats(catalog=catalog(STREAM), config=CONFIG, state=[])
+    messages = [
+        orjson.loads(AirbyteEntrypoint.airbyte_message_to_string(message))
+        for message in source.read(LOGGER, CONFIG, catalog(STREAM), [])
+    ]
+
+    wanted = [message["record"]["data"] for message in messages if message["type"] == "RECORD"]
+    found = [message["record"]["data"] for message in printed(tmp_path) if message["type"] == "RECORD"]
+    assert len(wanted) == 3
+    assert sorted(found, key=str) == sorted(wanted, key=str)
+
+
+def test_a_state_comes_after_its_records_and_tells_their_number(cep: BatchCep, tmp_path: Path) -> None:
+    cep.with_orchestrations(orchestration("o1"))
+    cep.with_days("o1", *(day(f"2026-11-{number:02}") for number in range(1, 21)))
+
+    messages = printed(tmp_path)
+
+    kinds = [message["type"] for message in messages if message["type"] in ("RECORD", "STATE")]
+    states = [message["state"] for message in messages if message["type"] == "STATE"]
+    assert kinds[:21] == ["RECORD"] * 20 + ["STATE"]
+    assert [state["sourceStats"]["recordCount"] for state in states] == [20.0] + [0.0] * (len(states) - 1)
+
+
+def test_the_stream_is_running_before_its_first_record_and_the_log_counts_them(
+    cep: BatchCep, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cep.with_orchestrations(orchestration("o1")).with_days("o1", day("2026-11-01"), day("2026-11-02"))
+
+    messages = printed(tmp_path)
+
+    statuses = [
+        number
+        for number, message in enumerate(messages)
+        if message["type"] == "TRACE" and message["trace"].get("stream_status", {}).get("status") == "RUNNING"
+    ]
+    first_record = next(number for number, message in enumerate(messages) if message["type"] == "RECORD")
+    assert len(statuses) == 1
+    assert statuses[0] < first_record
+    assert f"Read 2 records from {STREAM} stream" in caplog.text
+
+
+def test_no_source_text_is_parsed_when_the_connector_starts() -> None:
+    start = "import inspect, os; inspect.getsource = lambda _: os._exit(9); import source_campaign_stats.run"
+
+    started = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True)
+
+    assert started.returncode == 0, started.stderr or "source text was read"
