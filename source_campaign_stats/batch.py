@@ -103,25 +103,27 @@ class OrchestrationsWithRows(WindowedRouter):
     unit: ClassVar[str] = "orchestrations"
 
     def slices_within(self, window: Window) -> list[StreamSlice]:
-        listed = self.read_list()
         skipped = set(self.config["batch"].get("skip_orchestration_ids", []))
-        asked = [item for item in listed if item["id"] not in skipped and can_have_rows(item.data, window)]
+        listed, asked = 0, []
+        for item in self.read_list():
+            listed += 1
+            if item["id"] not in skipped and can_have_rows(item.data, window):
+                asked.append(
+                    StreamSlice(
+                        partition={"orchestration_id": item["id"]},
+                        cursor_slice=window.as_slice(),
+                        extra_fields={"name": item.data.get("name")},
+                    )
+                )
         LOGGER.info(
             "orchestration_stats: asked %s of %s orchestrations, the others can have no rows between %s and %s%s",
             f"{len(asked):,}",
-            f"{len(listed):,}",
+            f"{listed:,}",
             window.first,
             window.last,
             f" or are among the {len(skipped)} to skip" if skipped else "",
         )
-        return [
-            StreamSlice(
-                partition={"orchestration_id": item["id"]},
-                cursor_slice={},
-                extra_fields={"name": item.data.get("name")},
-            )
-            for item in asked
-        ]
+        return asked
 
     def get_request_params(self, *, stream_slice: StreamSlice | None = None, **_: Any) -> Mapping[str, Any]:
         return dict(stream_slice.partition) if stream_slice else {}

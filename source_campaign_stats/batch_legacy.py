@@ -68,16 +68,20 @@ class CampaignsOfApps(WindowedRouter):
 
     def slices_within(self, window: Window) -> list[StreamSlice]:
         tokens = configured_tokens(self.config)
-        listed = self.read_list(lambda stream_slice: stream_slice["app"] not in tokens)
-        asked = [record for record in listed if not record.data.get("dev_only")]
-        named = [_slice(app, token, None) for app in tokens for token in tokens[app]]
+        named = [_slice(window, app, token, None) for app in tokens for token in tokens[app]]
+        in_dev_mode, asked = 0, []
+        for record in self.read_list(lambda stream_slice: stream_slice["app"] not in tokens):
+            if record.data.get("dev_only"):
+                in_dev_mode += 1
+            else:
+                asked.append(_slice(window, record["app"], record["campaign_token"], record.data.get("name")))
         LOGGER.info(
             "legacy_campaign_stats: asked %s campaigns and %s configured ones, %s in dev mode have no statistics",
             f"{len(asked):,}",
             f"{len(named):,}",
-            f"{len(listed) - len(asked):,}",
+            f"{in_dev_mode:,}",
         )
-        return named + [_slice(record["app"], record["campaign_token"], record.data.get("name")) for record in asked]
+        return named + asked
 
 
 def legacy_day_record(day: dict[str, Any]) -> dict[str, Any]:
@@ -97,9 +101,9 @@ def configured_tokens(config: Config) -> dict[str, list[str]]:
     return {app["name"]: app["campaign_tokens"] for app in apps if app.get("campaign_tokens")}
 
 
-def _slice(app: str, token: str, name: str | None) -> StreamSlice:
+def _slice(window: Window, app: str, token: str, name: str | None) -> StreamSlice:
     return StreamSlice(
         partition={"app": app, "campaign_token": token},
-        cursor_slice={},
+        cursor_slice=window.as_slice(),
         extra_fields={"name": name, "configured": name is None},
     )

@@ -1,9 +1,10 @@
 """The state of a statistics stream: the days that were asked for."""
 
+import itertools
 import logging
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from datetime import date, timedelta
 from typing import Any, ClassVar, cast
 
@@ -36,12 +37,13 @@ class WindowedRouter(PartitionRouter):
 
     @abstractmethod
     def slices_within(self, window: Window) -> list[StreamSlice]:
-        """The campaigns to ask for, after the whole list was read; raises if the list can't be read whole."""
+        """A slice for the window and each campaign to ask for; raises if the list can't be read whole."""
 
-    def read_list(self, is_wanted: Callable[[StreamSlice], bool] = lambda _: True) -> list[Record]:
-        """Every item of the wanted slices of the list; raises what ended the list, so never half of it."""
+    def read_list(self, is_wanted: Callable[[StreamSlice], bool] = lambda _: True) -> Iterator[Record]:
+        """Every item of the wanted slices of the list; raises what ended the list before the first item."""
         slices = [cast(StreamSlice, part.to_slice()) for part in self.campaigns.generate_partitions()]
-        return [item for part in slices if is_wanted(part) for item in self.list_reader.whole_slice(part)]
+        whole = [self.list_reader.whole_slice(part) for part in slices if is_wanted(part)]
+        return itertools.chain.from_iterable(whole)
 
     def stream_slices(self) -> Iterable[StreamSlice]:
         raise NotImplementedError("DayCursor asks for slices_within(window)")
@@ -179,14 +181,7 @@ class DayCursor(Cursor):
     def _slices_of(self, window: Window) -> list[StreamSlice]:
         if self._router is None:
             return [StreamSlice(partition={}, cursor_slice=Window(day, day).as_slice()) for day in window.days]
-        return [
-            StreamSlice(
-                partition=campaign.partition,
-                cursor_slice=window.as_slice(),
-                extra_fields=campaign.extra_fields,
-            )
-            for campaign in self._router.slices_within(window)
-        ]
+        return self._router.slices_within(window)
 
     def _move_over_read_days(self) -> None:
         """Moves a daily stream's state to the last day before which no day is unread."""

@@ -16,7 +16,6 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_campaign_stats.cursor import DayCursor, WindowedRouter
 from source_campaign_stats.days import Window
 from source_campaign_stats.errors import transient_error
-from unit_tests.builders import a_slice
 
 PRINTED: list[AirbyteMessage] = []
 
@@ -35,7 +34,9 @@ class Campaigns(WindowedRouter):
     def slices_within(self, window: Window) -> list[StreamSlice]:
         if self.error:
             raise self.error
-        return [a_slice(orchestration_id=name) for name in self.names]
+        return [
+            StreamSlice(partition={"orchestration_id": name}, cursor_slice=window.as_slice()) for name in self.names
+        ]
 
 
 def cursor(

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airbyte_cdk.sources.types import Record, StreamSlice
@@ -63,7 +63,7 @@ def test_one_walk_serves_two_consumers_at_the_same_time() -> None:
     vendor = Vendor(lambda _: ({"id": number} for number in range(100)))
     reader, found = list_of(vendor), []
     threads = [threading.Thread(target=lambda: found.append(read(reader, a_slice()))) for _ in range(4)]
-    threads += [threading.Thread(target=lambda: found.append(reader.whole_slice(a_slice()))) for _ in range(4)]
+    threads += [threading.Thread(target=lambda: found.append([*reader.whole_slice(a_slice())])) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -71,6 +71,15 @@ def test_one_walk_serves_two_consumers_at_the_same_time() -> None:
 
     assert vendor.asked == 1
     assert [len(records) for records in found] == [100] * 8
+
+
+def test_what_one_stream_does_to_a_record_of_a_list_does_not_reach_the_other() -> None:
+    reader = list_of(Vendor(lambda _: ({"id": number} for number in range(250))))
+
+    for record in reader.whole_slice(a_slice()):
+        cast(dict[str, Any], record.data)["id"] = "changed"
+
+    assert read(reader, a_slice()) == [{"id": number} for number in range(250)]
 
 
 def test_a_list_that_failed_fails_for_both_consumers_without_asking_again() -> None:
