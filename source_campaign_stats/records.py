@@ -38,6 +38,7 @@ def as_timestamp(value: Any) -> str | None:
 def as_array(parts: Any, name: str) -> list[dict[str, Any]] | None:
     """A breakdown as an array of objects, whether the API sent it as an array or as a map from `name`.
 
+    The objects are those of `parts`; those of a map get their name.
     Example, with the name `version`: `{"a": {"sent": 1}}` -> `[{"version": "a", "sent": 1}]`.
     """
     if parts is None:
