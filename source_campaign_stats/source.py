@@ -27,10 +27,6 @@ from source_campaign_stats.factory import CampaignStatsComponentFactory
 from source_campaign_stats.lines import ConcurrentSourceOfLines
 from source_campaign_stats.redaction import redact, spellings
 
-# As much may wait for the output as keeps memory flat: 20 times 64 kB of lines, or a wide record (200 kB) each. The
-# CDK lets 10,000 items wait.
-_ITEMS_IN_QUEUE = 20
-
 
 class SourceCampaignStats(ConcurrentDeclarativeSource):
     """Campaign statistics of Batch (CEP and MEP) and MoEngage."""
@@ -54,7 +50,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             # The CDK makes its workers here, before anybody is told what is wrong with their number.
             cleaned_config.pop("num_workers", None)
         super().__init__(catalog=catalog, config=cleaned_config, state=state, source_config=manifest)
-        self._concurrent_source = ConcurrentSourceOfLines.of(self._concurrent_source, _ITEMS_IN_QUEUE)
+        self._concurrent_source = ConcurrentSourceOfLines.of(self._concurrent_source)
 
     @property
     def secrets(self) -> list[str]:

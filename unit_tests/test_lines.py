@@ -15,6 +15,7 @@ from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 from airbyte_cdk.sources.types import Record
 
+from integration_tests.process import configured_catalog
 from source_campaign_stats import SourceCampaignStats
 from source_campaign_stats.lines import RecordLines, in_lines, record_line
 from source_campaign_stats.run import Entrypoint
@@ -37,9 +38,7 @@ def printed(folder: Path) -> list[dict[str, Any]]:
     """The messages of a read of `orchestration_stats`, as the console script prints them."""
     source = SourceCampaignStats(catalog=catalog(STREAM), config=CONFIG, state=[], as_lines=True)
     (folder / "config.json").write_text(json.dumps(CONFIG))
-    stream = {"name": STREAM, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]}
-    chosen = {"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
-    (folder / "catalog.json").write_text(json.dumps({"streams": [chosen]}))
+    (folder / "catalog.json").write_text(json.dumps(configured_catalog([STREAM])))
     arguments = ["read", *(f"--{name}={folder}/{name}.json" for name in ("config", "catalog"))]
     with redirect_stdout(io.StringIO()) as output:
         for message in Entrypoint(source).run(Entrypoint.parse_args(arguments)):
