@@ -54,9 +54,9 @@ def all_programs() -> list[Program]:
     """In the order of the table; each with the number of workers that suits it best, or with two."""
     without_budget = [python_of(OWN), str(_PEERS / "connector.py")]
     return [
-        _connector("connector, 10 workers", without_budget, 10, "connector"),
-        _connector("connector, 4 workers", without_budget, 4),
-        _connector("connector as shipped, 10 workers, `requests_per_second` 100", command(), 10),
+        _connector("connector, 20 workers", without_budget, 20, "connector"),
+        _connector("connector, 10 workers", without_budget, 10),
+        _connector("connector as shipped, 20 workers, `requests_per_second` 100", command(), 20),
         _peer("dlt `rest_api`, JSONL files, 20 workers", "dlt", "dlt_pipeline.py", 20, records_of_dlt, "peer", ["run"]),
         _peer("dlt `rest_api`, JSONL files, 1 worker", "dlt", "dlt_pipeline.py", 1, records_of_dlt, "peer", ["run"]),
         _peer(

@@ -62,7 +62,7 @@ def report() -> str:
     rows = [[f"{name} alone", *_cells(*made, slowest)] for name, made in alone.items()]
     rows.append(["all three in one source", *_cells(*together, slowest)])
     return (
-        f"The vendors' own limits, 10 workers, a first sync of {_ORCHESTRATIONS} orchestrations, "
+        f"The vendors' own limits, the default number of workers, a first sync of {_ORCHESTRATIONS} orchestrations, "
         f"{2 * _LEGACY_CAMPAIGNS} campaigns of Batch MEP and {_MOENGAGE_CAMPAIGNS} of MoEngage over {_DAYS} days; the "
         f"clocks of the connector and the sandbox run {SPEED} times as fast, and the seconds are theirs.\n\n"
         + pages.table(("source", "seconds", "× the slowest alone", "calls", "of them refused"), rows)

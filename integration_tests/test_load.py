@@ -12,11 +12,11 @@ from integration_tests.sandbox import Account, Fault, Sandbox, make_account
 
 
 def peak_megabytes(account: Account, streams: tuple[str, ...]) -> tuple[float, int]:
-    """The most memory that a first sync over half a year takes at 8 workers, and the records it read."""
+    """The most memory that a first sync over half a year takes, and the records it read."""
     peak, records = 0.0, 0
     with Sandbox(account, fast=True) as sandbox:
         config: dict[str, Any] = sandbox.config(start_date=(account.today - timedelta(days=180)).isoformat())
-        config = {"start_date": config["start_date"], "batch": config["batch"], "num_workers": 8}
+        config = {"start_date": config["start_date"], "batch": config["batch"]}
         process, folder = start("read", config, sandbox.environment, streams=streams)
         assert process.stdout
         with folder:

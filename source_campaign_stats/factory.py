@@ -31,6 +31,7 @@ from airbyte_cdk.sources.types import Config
 
 from source_campaign_stats.configuration import GROUPS, today
 from source_campaign_stats.cursor import DayCursor, WindowedRouter
+from source_campaign_stats.http import adjust
 from source_campaign_stats.reading import ListReader, SliceReader
 
 
@@ -93,9 +94,9 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     def create_http_requester(
         self, model: HttpRequester, config: Config, *args: Any, **kwargs: Any
     ) -> HttpRequesterComponent:
-        """No redirection is followed: requests would take `X-Authorization` and `MOE-APPKEY` to another host."""
+        """A requester whose session is adjusted: see `adjust` for how."""
         requester = super().create_http_requester(model, config, *args, **kwargs)
-        requester._http_client._session.resolve_redirects = lambda *_, **__: iter(())  # type: ignore[method-assign]
+        adjust(requester._http_client._session)
         return requester
 
     def create_concurrent_cursor_from_datetime_based_cursor(  # type: ignore[override]
@@ -152,7 +153,7 @@ def slices_at_once(config: Config) -> int:
 
     With one crowd of workers, all of them would queue for the slowest vendor's budget while the others idle. Each
     vendor's statistics keep one worker busy with handing out slices.
-    Example: 10 workers and 3 vendors -> 2.
+    Example: 20 workers and 3 vendors -> 5.
     """
     vendors = sum(group in config for group in GROUPS)
     return max((int(config["num_workers"]) - vendors) // vendors, 1)

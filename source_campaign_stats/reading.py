@@ -20,9 +20,9 @@ from source_campaign_stats.errors import (
     in_plain_words,
     transient_error,
 )
-from source_campaign_stats.http import ROOM_FOR_WIDE_ANSWERS
 from source_campaign_stats.ledger import Ledger, in_words
 from source_campaign_stats.lines import in_lines
+from source_campaign_stats.turns import answer_is_read
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -52,7 +52,7 @@ class SliceReader(Retriever):
         try:
             yield from in_lines(records, self.ledger.stream_name, stream_slice) if self.as_lines else records
         finally:
-            ROOM_FOR_WIDE_ANSWERS.leave()
+            answer_is_read()
             self.places.release()
 
     def _read(self, records_schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record]:
@@ -164,7 +164,7 @@ class ListReader(Retriever):
                     self._failure = error
                     raise
                 finally:
-                    ROOM_FOR_WIDE_ANSWERS.leave()
+                    answer_is_read()
         packed = self._read[key]
         return (Record(data, self.stream_name, key) for several in packed for data in pickle.loads(several))
 

@@ -5,7 +5,6 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import yaml
 from airbyte_cdk.models import (
     AirbyteCatalog,
     AirbyteConnectionStatus,
@@ -19,6 +18,7 @@ from airbyte_cdk.sources.message.concurrent_repository import ConcurrentMessageR
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from source_campaign_stats.check import connection_status
 from source_campaign_stats.configuration import cleaned, complaint
@@ -147,5 +147,5 @@ def read_manifest() -> dict[str, Any]:
     """The manifest of this package, as a mapping."""
     text = pkgutil.get_data("source_campaign_stats", "manifest.yaml")
     assert text is not None
-    manifest: dict[str, Any] = yaml.safe_load(text)
+    manifest: dict[str, Any] = safe_load_yaml(text)
     return manifest

@@ -170,7 +170,7 @@ def test_defaults_come_from_the_specification(specification: dict[str, Any]) -> 
 
     result = cleaned(everything().build(), specification)
 
-    assert (result["timezone"], result["include_today"], result["num_workers"]) == ("UTC", False, 10)
+    assert (result["timezone"], result["include_today"], result["num_workers"]) == ("UTC", False, 20)
     assert (result["batch"]["lookback_days"], result["batch"]["requests_per_second"]) == (30, 1)
     assert result["batch_legacy"]["lookback_days"] == 30
     assert result["moengage"]["lookback_days"] == 5

@@ -9,7 +9,7 @@ GROUPS = ("batch", "batch_legacy", "moengage")
 
 @pytest.mark.parametrize(
     ("workers", "vendors", "expected"),
-    [(10, 3, 2), (10, 2, 4), (10, 1, 9), (2, 1, 1), (2, 3, 1), (40, 3, 12)],
+    [(20, 3, 5), (20, 2, 9), (20, 1, 19), (2, 1, 1), (2, 3, 1), (40, 3, 12)],
 )
 def test_each_vendor_has_a_share_of_the_workers_beside_the_one_that_hands_out(
     workers: int, vendors: int, expected: int

@@ -1,8 +1,8 @@
 """What an answer must look like, what is asked again, and how long is waited."""
 
 import email.utils
-import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,9 +16,9 @@ from source_campaign_stats.errors import ItemGoneError, ItemRefusedError
 from source_campaign_stats.http import (
     KeyHeaders,
     NotJson,
-    RoomForWideAnswers,
     VendorErrorHandler,
     VendorWait,
+    adjust,
     decoded,
     differs_from,
 )
@@ -321,33 +321,21 @@ def test_a_vendor_with_a_header_of_its_own_gets_no_other() -> None:
     assert keys.get_auth_header() == {"X-Authorization": "1e5000000000000000000007"}
 
 
-# --- Wide answers -----------------------------------------------------------------------------------------------------
+# --- The session ------------------------------------------------------------------------------------------------------
 
 
-def test_a_third_wide_answer_waits_until_one_of_the_two_before_it_is_read() -> None:
-    room = RoomForWideAnswers(places=2, wide=10)
-    may_leave, third_is_in = threading.Event(), threading.Event()
-
-    def read_wide_answer() -> None:
-        room.enter(10)
-        room.enter(10)  # the next page of the same slice takes no second place
-        may_leave.wait(5)
-        room.leave()
-
-    readers = [threading.Thread(target=read_wide_answer) for _ in range(2)]
-    third = threading.Thread(target=lambda: (room.enter(10), third_is_in.set()))
-    for thread in readers:
-        thread.start()
-    third.start()
-    assert not third_is_in.wait(0.2), "three wide answers were objects at once"
-    may_leave.set()
-    assert third_is_in.wait(5)
+def settings_for(session: requests.Session, url: str) -> Mapping[str, Any]:
+    return session.merge_environment_settings(url=url, proxies={}, stream=None, verify=None, cert=None)
 
 
-def test_an_answer_that_is_not_wide_never_waits() -> None:
-    room = RoomForWideAnswers(places=1, wide=10)
-    room.enter(10)
-    other = threading.Thread(target=room.enter, args=(9,))
-    other.start()
-    other.join(5)
-    assert not other.is_alive()
+def test_the_environment_is_looked_up_once_for_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    adjust(session := requests.Session())
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    monkeypatch.setenv("NO_PROXY", "api.batch.com")
+    looked_up = settings_for(session, "https://api.moengage.com/a"), settings_for(session, "https://api.batch.com/a")
+    monkeypatch.setenv("HTTPS_PROXY", "http://other:1")
+
+    again = settings_for(session, "https://api.moengage.com/b"), settings_for(session, "https://api.batch.com/b")
+
+    assert [settings["proxies"].get("https") for settings in looked_up] == ["http://proxy:1", None]
+    assert again == looked_up

@@ -14,7 +14,7 @@ CONTRACT = {
     "start_date": None,
     "timezone": "UTC",
     "include_today": False,
-    "num_workers": 10,
+    "num_workers": 20,
     "batch": None,
     "batch.rest_api_key": None,
     "batch.project_key": None,
