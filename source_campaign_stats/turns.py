@@ -1,6 +1,7 @@
 """How many answers are read and made records of at the same time: all workers share one interpreter and its memory."""
 
 import threading
+import time
 
 
 class Turn:
@@ -8,19 +9,22 @@ class Turn:
 
     Taking turns loses nothing, since one interpreter does one thing at a time anyway; without them the pieces of all
     answers wait for the interpreter in between each other (docs/performance.md). A turn ends after `seconds`, so that
-    an answer that trickles in, or a list of many pages, holds up nobody: whoever has waited that long goes on.
+    an answer that trickles in, or a list of many pages, holds up nobody for longer.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._holder: int | None = None
+        self._ends = 0.0
         self._changed = threading.Condition()
 
     def take(self) -> None:
         me = threading.get_ident()
         with self._changed:
-            self._changed.wait_for(lambda: self._holder in (None, me), self._seconds)
+            while self._holder not in (None, me) and (seconds_left := self._ends - time.monotonic()) > 0:
+                self._changed.wait(seconds_left)
             self._holder = me
+            self._ends = time.monotonic() + self._seconds
 
     def give_back(self) -> None:
         with self._changed:
@@ -52,7 +56,7 @@ class RoomForWideAnswers:
             self._places.release()
 
 
-TURN = Turn(seconds=0.1)
+TURN = Turn(seconds=0.25)
 ROOM_FOR_WIDE_ANSWERS = RoomForWideAnswers(places=2, wide=1_000_000)
 
 

@@ -112,6 +112,12 @@ def test_the_documented_answer_is_used() -> None:
     assert decision(response('{"details": []}')).response_action == ResponseAction.SUCCESS
 
 
+def test_an_answer_that_is_used_is_held_once_as_objects_and_not_as_text() -> None:
+    answer = response('{"details": []}')
+    decision(answer)
+    assert (answer.content, decoded(answer)) == (b"", {"details": []})
+
+
 @pytest.mark.parametrize(
     "body", ["<html>maintenance</html>", "", "null", "[]", "{}", '{"details": null}', '{"details": [']
 )
