@@ -25,8 +25,6 @@ from source_campaign_stats.errors import ItemGoneError, ItemRefusedError, WaitTo
 _DECODED = "_decoded_answer"
 _JSON_TYPES = {"boolean": bool, "integer": int, "object": dict, "text": str, "day": str}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?!\d)")
-# requests takes a body out of the connection by 10 kB, which is a fourteenth of what a request for half a year costs.
-requests.models.CONTENT_CHUNK_SIZE = 1_000_000
 
 
 class NotJson:
@@ -100,8 +98,7 @@ class EnvironmentOnce:
         self._known: dict[tuple[Any, ...], Mapping[str, Any]] = {}
 
     def __call__(self, url: str, *settings: Any, **named_settings: Any) -> Mapping[str, Any]:
-        host = urlsplit(url)[:2]
-        key = (host, str(settings), str(named_settings))
+        key = (urlsplit(url)[:2], str(settings), str(named_settings))
         if key not in self._known:
             self._known[key] = self._look_up(url, *settings, **named_settings)
         return self._known[key]

@@ -4,6 +4,7 @@ import copy
 import json
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -495,3 +496,23 @@ def a_slice(of: str | None = None, **partition: Any) -> StreamSlice:
     """A slice as the cursor makes it: of one day, or of one campaign."""
     interval = {"start_time": of, "end_time": of} if of else {}
     return StreamSlice(partition=partition, cursor_slice=interval)
+
+
+class Worker:
+    """Another worker, which takes a turn or a place at once and keeps it."""
+
+    def __init__(self, take: Callable[[], object]) -> None:
+        self._goes_on = threading.Event()
+        threading.Thread(target=self._run, args=(take,), daemon=True).start()
+
+    def _run(self, take: Callable[[], object]) -> None:
+        take()
+        self._goes_on.set()
+        # The next thread would get the identity of one that has ended, and so its turn.
+        threading.Event().wait(10)
+
+    def waits(self) -> bool:
+        return not self._goes_on.wait(0.2)
+
+    def goes_on(self) -> bool:
+        return self._goes_on.wait(5)

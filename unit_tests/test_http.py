@@ -2,7 +2,7 @@
 
 import email.utils
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -345,17 +345,3 @@ def test_the_environment_is_looked_up_once_for_a_host(monkeypatch: pytest.Monkey
 
     assert [settings["proxies"].get("https") for settings in looked_up] == ["http://proxy:1", None]
     assert again == looked_up
-
-
-def test_a_body_is_taken_out_of_the_connection_by_the_megabyte() -> None:
-    asked: list[int] = []
-
-    class Connection:
-        def stream(self, size: int, decode_content: bool) -> Iterator[bytes]:
-            asked.append(size)
-            yield b"{}"
-
-    answer = requests.Response()
-    answer.raw = Connection()
-
-    assert (answer.content, asked) == (b"{}", [1_000_000])

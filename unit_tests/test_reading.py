@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any, cast
 
 import pytest
 from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_campaign_stats import turns
 from source_campaign_stats.errors import ItemGoneError, ItemRefusedError, config_error, transient_error
 from source_campaign_stats.ledger import Ledger
 from source_campaign_stats.reading import ListReader, SliceReader
-from unit_tests.builders import a_slice
+from source_campaign_stats.turns import RoomForWideAnswers, Turn
+from unit_tests.builders import Worker, a_slice
 
 
 class Vendor:
@@ -256,3 +259,27 @@ def test_a_slice_whose_reader_fails_half_way_does_not_count_as_read() -> None:
     assert len(read(reader, campaign("o1"))) == 1
     assert reader.ledger.read == 0
     assert reader.ledger.is_missing(campaign("o1"))
+
+
+# --- Turns ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failure", [None, transient_error("cut")])
+def test_a_slice_or_a_list_that_was_read_gives_back_turn_and_place(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception | None
+) -> None:
+    monkeypatch.setattr(turns, "TURN", turn := Turn(seconds=60))
+    monkeypatch.setattr(turns, "ROOM_FOR_WIDE_ANSWERS", room := RoomForWideAnswers(places=1, wide=10))
+
+    def answer(_: StreamSlice) -> Iterable[dict[str, Any]]:
+        turn.take()
+        room.enter(10)
+        yield {"id": 1, "date": "2026-11-10"}
+        if failure:
+            raise failure
+
+    for reader, part in ((slices_of(Vendor(answer)), campaign("a")), (list_of(Vendor(answer)), a_slice())):
+        with pytest.raises(AirbyteTracedException, match="cut") if failure else nullcontext():
+            read(reader, part)
+        other = Worker(lambda: (turn.take(), room.enter(10), turn.give_back(), room.leave()))
+        assert other.goes_on(), f"{reader} kept the turn or the place"

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 _HEAPS_AFTER_TEN_THREADS = """
-import ctypes, sys, threading
+import ctypes, threading
 import source_campaign_stats.run
 {before}
 library = ctypes.CDLL(None)
@@ -27,10 +27,30 @@ library.fflush(output)
 """
 
 
+_SIZES_BY_WHICH_A_BODY_IS_READ = """
+from requests import Response
+from source_campaign_stats.run import run
+run(["spec"])
+asked = []
+class Connection:
+    def stream(self, size, decode_content):
+        asked.append(size)
+        yield b"{}"
+answer = Response()
+answer.raw = Connection()
+assert (answer.content, asked) == (b"{}", [1_000_000]), asked
+"""
+
+
+def in_a_process(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+
 def heaps(before: str) -> int:
     """How many heaps ten threads make."""
-    line = [sys.executable, "-c", _HEAPS_AFTER_TEN_THREADS.format(before=before)]
-    return subprocess.run(line, capture_output=True, text=True, check=True, timeout=60).stdout.count("<heap nr=")
+    ended = in_a_process(_HEAPS_AFTER_TEN_THREADS.format(before=before))
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.count("<heap nr=")
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="only glibc has several heaps")
@@ -39,14 +59,26 @@ def test_all_threads_share_one_heap() -> None:
     assert heaps(before="source_campaign_stats.run._keep_one_heap()") == 1
 
 
+def test_a_body_is_taken_out_of_the_connection_by_the_megabyte() -> None:
+    ended = in_a_process(_SIZES_BY_WHICH_A_BODY_IS_READ)
+
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_no_source_text_is_parsed_when_the_connector_starts() -> None:
+    started = in_a_process(
+        "import inspect, os; inspect.getsource = lambda _: os._exit(9); import source_campaign_stats.run"
+    )
+
+    assert started.returncode == 0, started.stderr or "source text was read"
+
+
 def test_no_schema_of_manifests_is_parsed_when_a_command_starts() -> None:
-    start = (
+    started = in_a_process(
         "import os; import airbyte_cdk.sources.declarative.concurrent_declarative_source as cdk;"
         "cdk.safe_load_yaml = lambda _: os._exit(9);"
         "from source_campaign_stats.run import run; run(['spec'])"
     )
-
-    started = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60)
 
     assert started.returncode == 0, started.stderr or "the schema was parsed"
     assert '"type":"SPEC"' in started.stdout

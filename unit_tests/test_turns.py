@@ -1,42 +1,13 @@
 """One answer is read at a time, wide ones never more than two, and only a wide one waits as long as it takes."""
 
-import threading
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
-from typing import Any
-
 import pytest
 import requests
 import requests_mock as requests_mocking
-from airbyte_cdk.sources.types import StreamSlice
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats import turns
-from source_campaign_stats.errors import transient_error
 from source_campaign_stats.http import adjust
 from source_campaign_stats.turns import RoomForWideAnswers, Turn
-from unit_tests.builders import a_slice
-from unit_tests.test_reading import Vendor, campaign, list_of, read, slices_of
-
-
-class Worker:
-    """Another worker, which takes a turn or a place at once."""
-
-    def __init__(self, take: Callable[[], object]) -> None:
-        self._goes_on, self._may_end = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(take,), daemon=True)
-        self._thread.start()
-
-    def _run(self, take: Callable[[], object]) -> None:
-        take()
-        self._goes_on.set()
-        self._may_end.wait(10)
-
-    def waits(self) -> bool:
-        return not self._goes_on.wait(0.2)
-
-    def goes_on(self) -> bool:
-        return self._goes_on.wait(5)
+from unit_tests.builders import Worker
 
 
 @pytest.fixture
@@ -90,26 +61,6 @@ def test_each_answer_takes_the_turn(turn: Turn) -> None:
         session.get("https://api.batch.com/")
 
     assert Worker(turn.take).waits()
-
-
-@pytest.mark.parametrize("failure", [None, transient_error("cut")])
-def test_a_slice_or_a_list_that_was_read_gives_back_turn_and_place(
-    turn: Turn, monkeypatch: pytest.MonkeyPatch, failure: Exception | None
-) -> None:
-    monkeypatch.setattr(turns, "ROOM_FOR_WIDE_ANSWERS", room := RoomForWideAnswers(places=1, wide=10))
-
-    def answer(_: StreamSlice) -> Iterable[dict[str, Any]]:
-        turn.take()
-        room.enter(10)
-        yield {"id": 1, "date": "2026-11-10"}
-        if failure:
-            raise failure
-
-    for reader, part in ((slices_of(Vendor(answer)), campaign("a")), (list_of(Vendor(answer)), a_slice())):
-        with pytest.raises(AirbyteTracedException, match="cut") if failure else nullcontext():
-            read(reader, part)
-        other = Worker(lambda: (turn.take(), room.enter(10), turn.give_back(), room.leave()))
-        assert other.goes_on(), f"{reader} kept the turn or the place"
 
 
 # --- Wide answers -----------------------------------------------------------------------------------------------------
