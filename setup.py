@@ -13,6 +13,7 @@ setup(
     install_requires=[
         "airbyte-cdk~=7.39.1",
         "attributes-doc>=0.4,<1",
+        "msgspec>=0.19,<1",
         "orjson>=3.10,<4",
         "PyYAML>=6,<7",
         "requests>=2.32,<3",

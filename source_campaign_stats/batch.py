@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
@@ -17,7 +18,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.cursor import WindowedRouter
 from source_campaign_stats.days import Window
-from source_campaign_stats.http import VendorErrorHandler, decoded
+from source_campaign_stats.http import VendorErrorHandler, decoded, taken
 from source_campaign_stats.records import as_array, as_timestamp, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
@@ -34,7 +35,8 @@ _AFTER_LAST_STEP = timedelta(days=90)
 class OrchestrationListErrorHandler(VendorErrorHandler):
     """Adds the contradiction that would end the paging early or never: more pages without a way to them."""
 
-    def contradiction(self, answer: Any, response: requests.Response) -> str | None:
+    def contradiction(self, response: requests.Response) -> str | None:
+        answer = decoded(response)
         if not answer["has_more"]:
             return None
         if not answer.get("next_from"):
@@ -82,16 +84,18 @@ class OrchestrationExtractor(RecordExtractor):
         return [orchestration_record(item) for item in decoded(response)["orchestrations"]]
 
 
+class OrchestrationDays(msgspec.Struct):
+    """The statistics of an orchestration, its days still text."""
+
+    details: list[msgspec.Raw]
+
+
 @dataclass
 class OrchestrationStatsExtractor(RecordExtractor):
     """The days of an orchestration, one record each."""
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
-        # Taken out of the answer one by one: half a year of a wide orchestration is 40 MB of objects.
-        details = decoded(response)["details"]
-        details.reverse()
-        while details:
-            yield day_record(details.pop())
+        return map(day_record, taken(decoded(response, OrchestrationDays).details))
 
 
 @dataclass

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
@@ -13,7 +14,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_campaign_stats.cursor import WindowedRouter
 from source_campaign_stats.days import Window
-from source_campaign_stats.http import decoded
+from source_campaign_stats.http import decoded, taken
 from source_campaign_stats.records import as_array, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
@@ -29,12 +30,18 @@ class LegacyCampaignExtractor(RecordExtractor):
         return [with_timestamps(item, _TIMESTAMPS) for item in decoded(response)]
 
 
+class LegacyDays(msgspec.Struct):
+    """The statistics of a campaign, its days still text."""
+
+    detail: list[msgspec.Raw]
+
+
 @dataclass
 class LegacyStatsExtractor(RecordExtractor):
     """The days of a campaign, one record each; the API sends every day each time."""
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
-        return [legacy_day_record(day) for day in decoded(response)["detail"]]
+        return map(legacy_day_record, taken(decoded(response, LegacyDays).detail))
 
 
 @dataclass

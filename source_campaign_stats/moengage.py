@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import Any
 
+import msgspec
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
@@ -14,7 +15,7 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.errors import transient_error
-from source_campaign_stats.http import decoded
+from source_campaign_stats.http import decoded, taken
 from source_campaign_stats.records import as_array, with_timestamps
 
 _TIMESTAMPS = ("campaign_start_time",)
@@ -34,6 +35,15 @@ class MoEngageCampaignExtractor(RecordExtractor):
         ]
 
 
+class StatsPage(msgspec.Struct):
+    """A page of a day's statistics; what it has of each campaign is still text."""
+
+    total_campaigns: int
+    current_page: int
+    total_pages: int
+    data: dict[str, list[msgspec.Raw]]
+
+
 @dataclass
 class MoEngageStatsExtractor(RecordExtractor):
     """One record for each leaf of `data`: campaign, platform, locale and variation."""
@@ -42,7 +52,9 @@ class MoEngageStatsExtractor(RecordExtractor):
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
         asked_with = {name: self.config["moengage"][name] for name in ("attribution_type", "metric_type")}
-        return [{**leaf, **asked_with} for leaf in leaves(decoded(response)["data"])]
+        for campaign_id, elements in decoded(response, StatsPage).data.items():
+            for leaf in leaves(campaign_id, taken(elements)):
+                yield {**leaf, **asked_with}
 
 
 @dataclass(frozen=True)
@@ -95,13 +107,13 @@ class PagesOfADay(PaginationStrategy):
         stream_slice: StreamSlice | None = None,
     ) -> Page | None:
         page: Page = last_page_token_value or self.initial_token
-        answer = decoded(response)
-        total: int = answer["total_campaigns"]
-        seen = page.seen | answer["data"].keys()
+        answer: StatsPage = decoded(response, StatsPage)
+        total = answer.total_campaigns
+        seen = page.seen | answer.data.keys()
         # A campaign that left the list moved another one onto a page that was asked before.
         has_shrunk = page.has_shrunk or total < page.total
         pages_asked = page.offset // self.page_size + 1
-        if max(answer["current_page"], pages_asked) < answer["total_pages"]:
+        if max(answer.current_page, pages_asked) < answer.total_pages:
             offset = page.offset + self.page_size
             return replace(page, offset=offset, seen=seen, total=total, has_shrunk=has_shrunk)
         if has_shrunk or not self._is_whole(total, seen, page):
@@ -144,33 +156,29 @@ class PagesOfADay(PaginationStrategy):
         self._has_learned.set()
 
 
-def leaves(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The nested answer as flat records, names as the API spells them.
+def leaves(campaign_id: str, elements: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What the nested answer has of a campaign as flat records, names as the API spells them.
 
-    In: `{id: [{"platforms": {P: {"locales": {L: {"variations": {V: {…}}}}}}}]}`; out: one record a variation,
+    In: `[{"platforms": {P: {"locales": {L: {"variations": {V: {…}}}}}}}]`; out: one record a variation,
     `{"campaign_id": id, "platform": P, "locale": L, "variation": V, "performance_stats": {…} or None, …}`.
     Goals and failure reasons are texts that people typed, so they become items of an array, never columns.
     """
-    for campaign_id, elements in data.items():
-        for element in elements:
-            for platform, locales in _items(element, "platforms"):
-                for locale, variations in _items(locales, "locales"):
-                    for variation, details in _items(variations, "variations"):
-                        yield {
-                            "campaign_id": campaign_id,
-                            "platform": platform,
-                            "locale": locale,
-                            "variation": variation,
-                            "performance_stats": (details or {}).get("performance_stats"),
-                            "delivery_funnel": (details or {}).get("delivery_funnel"),
-                            "conversion_goal_stats": as_array(
-                                dict(_items(details, "conversion_goal_stats")), "goal_name"
-                            ),
-                            "failure_breakdown": [
-                                {"reason": reason, "count": count}
-                                for reason, count in _items(details, "failure_breakdown")
-                            ],
-                        }
+    for element in elements:
+        for platform, locales in _items(element, "platforms"):
+            for locale, variations in _items(locales, "locales"):
+                for variation, details in _items(variations, "variations"):
+                    yield {
+                        "campaign_id": campaign_id,
+                        "platform": platform,
+                        "locale": locale,
+                        "variation": variation,
+                        "performance_stats": (details or {}).get("performance_stats"),
+                        "delivery_funnel": (details or {}).get("delivery_funnel"),
+                        "conversion_goal_stats": as_array(dict(_items(details, "conversion_goal_stats")), "goal_name"),
+                        "failure_breakdown": [
+                            {"reason": reason, "count": count} for reason, count in _items(details, "failure_breakdown")
+                        ],
+                    }
 
 
 def _items(parent: Mapping[str, Any] | None, name: str) -> Iterable[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from airbyte_cdk.sources.declarative.retrievers import Retriever, SimpleRetrieve
 from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_campaign_stats import turns
 from source_campaign_stats.days import FIRST_DAY, LAST_DAY
 from source_campaign_stats.errors import (
     ItemGoneError,
@@ -22,7 +23,6 @@ from source_campaign_stats.errors import (
 )
 from source_campaign_stats.ledger import Ledger, in_words
 from source_campaign_stats.lines import in_lines
-from source_campaign_stats.turns import answer_is_read
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -52,7 +52,7 @@ class SliceReader(Retriever):
         try:
             yield from in_lines(records, self.ledger.stream_name, stream_slice) if self.as_lines else records
         finally:
-            answer_is_read()
+            turns.TURN.give_back()
             self.places.release()
 
     def _read(self, records_schema: Mapping[str, Any], stream_slice: StreamSlice) -> Iterable[Record]:
@@ -164,7 +164,7 @@ class ListReader(Retriever):
                     self._failure = error
                     raise
                 finally:
-                    answer_is_read()
+                    turns.TURN.give_back()
         packed = self._read[key]
         return (Record(data, self.stream_name, key) for several in packed for data in pickle.loads(several))
 

@@ -43,6 +43,8 @@ class Entrypoint(AirbyteEntrypoint):
         for message in super().read(*arguments):
             if isinstance(message, RecordLinesMessage):
                 sys.stdout.write(message.lines.text)
+                # The CDK's buffer would gather a tenth of a second of them, and copy that three times.
+                sys.stdout.flush()
             else:
                 yield message
 

@@ -1,4 +1,4 @@
-"""How many answers are read and made records of at the same time: all workers share one interpreter and its memory."""
+"""Which answer is read and made records of next: all workers share one interpreter and its memory."""
 
 import threading
 import time
@@ -33,34 +33,4 @@ class Turn:
                 self._changed.notify()
 
 
-class RoomForWideAnswers:
-    """Lets only so many wide answers be objects at the same time; the others wait as bytes, however long.
-
-    Half a year of an orchestration with 20 steps is 5 MB of text and 40 MB of objects. A thread takes a place when it
-    decodes, and leaves it when its slice is read.
-    """
-
-    def __init__(self, places: int, wide: int) -> None:
-        self._places = threading.Semaphore(places)
-        self._wide = wide
-        self._mine = threading.local()
-
-    def enter(self, size: int) -> None:
-        if size >= self._wide and not getattr(self._mine, "is_taken", False):
-            self._places.acquire()
-            self._mine.is_taken = True
-
-    def leave(self) -> None:
-        if getattr(self._mine, "is_taken", False):
-            self._mine.is_taken = False
-            self._places.release()
-
-
 TURN = Turn(seconds=0.25)
-ROOM_FOR_WIDE_ANSWERS = RoomForWideAnswers(places=2, wide=1_000_000)
-
-
-def answer_is_read() -> None:
-    """The next worker can go on; to be called when a slice is read, however that ended."""
-    ROOM_FOR_WIDE_ANSWERS.leave()
-    TURN.give_back()

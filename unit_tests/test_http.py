@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 from airbyte_cdk.models import FailureType
@@ -15,13 +16,14 @@ from source_campaign_stats.batch import OrchestrationListErrorHandler
 from source_campaign_stats.errors import ItemGoneError, ItemRefusedError
 from source_campaign_stats.http import (
     KeyHeaders,
-    NotJson,
     VendorErrorHandler,
     VendorWait,
     adjust,
     decoded,
-    differs_from,
+    taken,
 )
+from source_campaign_stats.turns import Turn
+from unit_tests.builders import Worker
 
 
 def response(body: str | bytes = "", status: int = 200, url: str = "", **headers: str) -> requests.Response:
@@ -36,97 +38,118 @@ def response(body: str | bytes = "", status: int = 200, url: str = "", **headers
 # --- The documented answer --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("shape", "answer"),
-    [
-        ({"details": [{"date": "day"}]}, {"details": []}),
-        ({"details": [{"date": "day"}]}, {"details": [{"date": "2026-11-20", "more": 1}], "more": 1}),
-        (
-            {"orchestrations": [{"id": "text"}], "has_more": "boolean"},
-            {"orchestrations": [{"id": "o"}], "has_more": False},
-        ),
-        ([{"campaign_token": "text"}], []),
-        ([{"campaign_token": "text"}], [{"campaign_token": "c"}]),
-        ({"data": "object", "total": "integer"}, {"data": {}, "total": 0}),
-    ],
-)
-def test_a_documented_answer_does_not_differ(shape: Any, answer: Any) -> None:
-    assert differs_from(shape, answer) is None
+DAYS = {"details": [{"date": "day"}]}
+ORCHESTRATIONS = {"orchestrations": [{"id": "text"}], "has_more": "boolean"}
+CAMPAIGNS = {"data": {"*": ["object"]}, "total": "integer"}
 
 
 @pytest.mark.parametrize(
-    ("shape", "answer", "words"),
+    ("shape", "body"),
     [
-        ({"details": [{"date": "day"}]}, NotJson, "is not JSON"),
-        ({"details": [{"date": "day"}]}, None, "is not an object"),
-        ({"details": [{"date": "day"}]}, [], "is not an object"),
-        ({"details": [{"date": "day"}]}, "text", "is not an object"),
-        ({"details": [{"date": "day"}]}, {}, "the answer has no `details`"),
-        ({"details": [{"date": "day"}]}, {"details": None}, "`details` is not an array"),
-        ({"details": [{"date": "day"}]}, {"details": {}}, "`details` is not an array"),
-        ({"details": [{"date": "day"}]}, {"details": [{}]}, "`date`"),
-        ({"details": [{"date": "day"}]}, {"details": [None]}, "is not an object"),
-        ([{"id": "text"}], {}, "is not an array"),
-        ([{"id": "text"}], None, "is not an array"),
-        ([{"id": "text"}], ["o1"], "is not an object"),
-        ({"details": [{"date": "day"}]}, {"details": [{"date": None}]}, "`date` is not of the type day"),
-        ({"details": [{"date": "day"}]}, {"details": [{"date": 20261120}]}, "`date` is not of the type day"),
-        ({"details": [{"date": "day"}]}, {"details": [{"date": "yesterday"}]}, "`date` is not of the type day"),
-        ([{"id": "text"}], [{"id": None}], "`id` is not of the type text"),
-        ({"has_more": "boolean"}, {"has_more": "false"}, "`has_more` is not of the type boolean"),
-        ({"has_more": "boolean"}, {"has_more": 0}, "`has_more` is not of the type boolean"),
-        ({"total": "integer"}, {"total": True}, "`total` is not of the type integer"),
-        ({"total": "integer"}, {"total": "3"}, "`total` is not of the type integer"),
-        ({"data": "object"}, {"data": None}, "`data` is not of the type object"),
+        (DAYS, '{"details": []}'),
+        (DAYS, ' {"details": [{"date": "2026-11-20", "more": [1, {}]}], "more": "é"}\n'),
+        (DAYS, '{"details": [{"date": "2026-11-20T00:00:00Z"}]}'),
+        (ORCHESTRATIONS, '{"orchestrations": [{"id": "o"}], "has_more": false}'),
+        ([{"campaign_token": "text"}], "[]"),
+        ([{"campaign_token": "text"}], '[{"campaign_token": "c"}]'),
+        (CAMPAIGNS, '{"data": {}, "total": 0}'),
+        (CAMPAIGNS, '{"data": {"c1": [{}], "c2": []}, "total": 2}'),
     ],
 )
-def test_any_other_answer_is_told_how_it_differs(shape: Any, answer: Any, words: str) -> None:
-    assert words in str(differs_from(shape, answer))
+def test_a_documented_answer_is_used(shape: Any, body: str) -> None:
+    resolution = decision(response(body), documented_answer=shape)
+    assert resolution.response_action == ResponseAction.SUCCESS, resolution
 
 
-def test_a_body_is_parsed_once_and_null_is_not_the_same_as_no_json() -> None:
-    answer = response("null")
+@pytest.mark.parametrize(
+    ("shape", "body", "words"),
+    [
+        (DAYS, "<html>maintenance</html>", "JSON is malformed"),
+        (DAYS, "", "truncated"),
+        (DAYS, '{"details": [', "truncated"),
+        (DAYS, '{"details": []} <html>', "JSON is malformed"),
+        (DAYS, '{"details": [], "more": NaN}', "JSON is malformed"),
+        (DAYS, b'{"details": [], "more": "\xff"}', "invalid start byte"),
+        (DAYS, '{"details": [], "more": ' + "[" * 5000 + "]" * 5000 + "}", "recursion"),
+        (DAYS, "null", "Expected `object`, got `null`"),
+        (DAYS, "[]", "Expected `object`, got `array`"),
+        (DAYS, '"text"', "Expected `object`, got `str`"),
+        (DAYS, "{}", "missing required field `details`"),
+        (DAYS, '{"details": null}', "Expected `array`, got `null` - at `$.details`"),
+        (DAYS, '{"details": {}}', "Expected `array`, got `object`"),
+        (DAYS, '{"details": [{"date": "2026-11-20"}, {}]}', "missing required field `date` - at `$.details[1]`"),
+        (DAYS, '{"details": [null]}', "Expected `object`, got `null`"),
+        (DAYS, '{"details": [{"date": null}]}', "Expected `str`, got `null` - at `$.details[0].date`"),
+        (DAYS, '{"details": [{"date": 20261120}]}', "Expected `str`, got `int`"),
+        (DAYS, '{"details": [{"date": "yesterday"}]}', "regex"),
+        ([{"id": "text"}], "{}", "Expected `array`, got `object`"),
+        ([{"id": "text"}], '["o1"]', "Expected `object`, got `str`"),
+        ([{"id": "text"}], '[{"id": null}]', "Expected `str`, got `null`"),
+        (ORCHESTRATIONS, '{"orchestrations": [], "has_more": "false"}', "Expected `bool`, got `str`"),
+        (ORCHESTRATIONS, '{"orchestrations": [], "has_more": 0}', "Expected `bool`, got `int`"),
+        (CAMPAIGNS, '{"data": {}, "total": true}', "Expected `int`, got `bool`"),
+        (CAMPAIGNS, '{"data": {}, "total": "3"}', "Expected `int`, got `str`"),
+        (CAMPAIGNS, '{"data": null, "total": 0}', "Expected `object`, got `null`"),
+        (CAMPAIGNS, '{"data": {"c1": {}}, "total": 1}', "Expected `array`, got `object`"),
+        (CAMPAIGNS, '{"data": {"c1": [1]}, "total": 1}', "Expected `object`, got `int`"),
+    ],
+)
+def test_any_other_answer_is_asked_again_and_told_how_it_differs(shape: Any, body: str | bytes, words: str) -> None:
+    resolution = decision(response(body), documented_answer=shape)
 
-    assert decoded(answer) is None
-    assert decoded(response("<html>")) is NotJson
-    assert decoded(response("")) is NotJson
-    assert decoded(response(b'{"a": "\xff"}')) is NotJson
-    assert decoded(response('{"a": NaN}')) is NotJson
-    answer._content = b"[]"
-    assert decoded(answer) is None
+    assert resolution.response_action == ResponseAction.RETRY
+    assert resolution.failure_type == FailureType.transient_error
+    assert "Batch answered something that is not the documented answer" in str(resolution.error_message)
+    assert words in str(resolution.error_message)
+
+
+def test_an_answer_that_took_long_to_arrive_waits_for_a_turn_before_it_is_parsed(turn: Turn) -> None:
+    turn.take()
+    other = Worker(lambda: decision(response('{"details": []}')))
+    assert other.waits(), "two workers made records at the same time"
+
+    turn.give_back()
+
+    assert other.goes_on()
+
+
+def test_a_body_is_parsed_once_and_no_longer_kept_as_text() -> None:
+    answer = response('{"sent": 3}')
+
+    assert decoded(answer) is decoded(answer)
+    assert (decoded(answer), answer.content) == ({"sent": 3}, b"")
+
+
+class Days(msgspec.Struct):
+    details: list[msgspec.Raw]
+
+
+def test_records_stay_text_until_they_are_taken_one_at_a_time() -> None:
+    days = decoded(response('{"details": [{"sent": 1}, {"sent": 2}]}'), Days).details
+    records = taken(days)
+
+    assert next(records) == {"sent": 1}
+    assert [bytes(day) for day in days] == [b'{"sent": 2}'], "only what was not taken is kept, as text"
+    assert (list(records), days) == ([{"sent": 2}], [])
+
+
+@pytest.mark.parametrize("read", [decoded, lambda answer: list(taken(decoded(answer, Days).details))])
+def test_a_number_that_no_machine_can_hold_ends_the_stream_until_the_next_sync(read: Any) -> None:
+    with pytest.raises(AirbyteTracedException, match="can't be read as JSON") as raised:
+        read(response('{"details": [{"sent": 1e999}]}'))
+    assert raised.value.failure_type == FailureType.transient_error
 
 
 # --- The error handler ------------------------------------------------------------------------------------------------
 
 
 def handler(**settings: Any) -> VendorErrorHandler:
-    settings = {"documented_answer": {"details": [{"date": "day"}]}} | settings
+    settings = {"documented_answer": DAYS} | settings
     return VendorErrorHandler(parameters={}, config={}, vendor="Batch", **settings)
 
 
 def decision(answer: requests.Response | Exception | None, **settings: Any) -> ErrorResolution:
     return handler(**settings).interpret_response(answer)
-
-
-def test_the_documented_answer_is_used() -> None:
-    assert decision(response('{"details": []}')).response_action == ResponseAction.SUCCESS
-
-
-def test_an_answer_that_is_used_is_held_once_as_objects_and_not_as_text() -> None:
-    answer = response('{"details": []}')
-    decision(answer)
-    assert (answer.content, decoded(answer)) == (b"", {"details": []})
-
-
-@pytest.mark.parametrize(
-    "body", ["<html>maintenance</html>", "", "null", "[]", "{}", '{"details": null}', '{"details": [']
-)
-def test_a_page_that_is_not_the_documented_answer_is_asked_again(body: str) -> None:
-    resolution = decision(response(body))
-
-    assert resolution.response_action == ResponseAction.RETRY
-    assert resolution.failure_type == FailureType.transient_error
-    assert "Batch answered something that is not the documented answer" in str(resolution.error_message)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 408, 425, 301, 302, 307, 308])
@@ -225,8 +248,7 @@ def test_a_setting_of_the_machine_is_named_and_not_asked_again(error: Exception,
     ],
 )
 def test_more_pages_without_a_way_to_them_is_a_contradiction(body: str, url: str, contradicts: bool) -> None:
-    shape = {"orchestrations": [{"id": "text"}], "has_more": "boolean"}
-    lists = OrchestrationListErrorHandler(parameters={}, config={}, vendor="Batch", documented_answer=shape)
+    lists = OrchestrationListErrorHandler(parameters={}, config={}, vendor="Batch", documented_answer=ORCHESTRATIONS)
 
     resolution = lists.interpret_response(response(body, url=f"https://api.batch.com/2.10/orchestrations/list{url}"))
 

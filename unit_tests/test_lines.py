@@ -71,7 +71,7 @@ def test_narrow_records_are_handed_over_many_at_a_time_and_wide_ones_one_by_one(
     narrow = list(in_lines(records(1000, size=1000), "s", a_slice()))
     wide = list(in_lines(records(3, size=400_000), "s", a_slice()))
 
-    assert (len(narrow), len(wide)) == (17, 3), "of about 64 kB each"
+    assert (len(narrow), len(wide)) == (5, 3), "of about 250 kB each"
 
 
 def test_what_was_read_before_a_failure_of_the_slice_does_not_hide_the_failure() -> None:

@@ -13,7 +13,7 @@ from source_campaign_stats import turns
 from source_campaign_stats.errors import ItemGoneError, ItemRefusedError, config_error, transient_error
 from source_campaign_stats.ledger import Ledger
 from source_campaign_stats.reading import ListReader, SliceReader
-from source_campaign_stats.turns import RoomForWideAnswers, Turn
+from source_campaign_stats.turns import Turn
 from unit_tests.builders import Worker, a_slice
 
 
@@ -265,15 +265,13 @@ def test_a_slice_whose_reader_fails_half_way_does_not_count_as_read() -> None:
 
 
 @pytest.mark.parametrize("failure", [None, transient_error("cut")])
-def test_a_slice_or_a_list_that_was_read_gives_back_turn_and_place(
+def test_a_slice_or_a_list_that_was_read_gives_back_its_turn(
     monkeypatch: pytest.MonkeyPatch, failure: Exception | None
 ) -> None:
     monkeypatch.setattr(turns, "TURN", turn := Turn(seconds=60))
-    monkeypatch.setattr(turns, "ROOM_FOR_WIDE_ANSWERS", room := RoomForWideAnswers(places=1, wide=10))
 
     def answer(_: StreamSlice) -> Iterable[dict[str, Any]]:
         turn.take()
-        room.enter(10)
         yield {"id": 1, "date": "2026-11-10"}
         if failure:
             raise failure
@@ -281,5 +279,5 @@ def test_a_slice_or_a_list_that_was_read_gives_back_turn_and_place(
     for reader, part in ((slices_of(Vendor(answer)), campaign("a")), (list_of(Vendor(answer)), a_slice())):
         with pytest.raises(AirbyteTracedException, match="cut") if failure else nullcontext():
             read(reader, part)
-        other = Worker(lambda: (turn.take(), room.enter(10), turn.give_back(), room.leave()))
-        assert other.goes_on(), f"{reader} kept the turn or the place"
+        other = Worker(lambda: (turn.take(), turn.give_back()))
+        assert other.goes_on(), f"{reader} kept the turn"

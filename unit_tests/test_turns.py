@@ -1,23 +1,11 @@
-"""One answer is read at a time, wide ones never more than two, and only a wide one waits as long as it takes."""
+"""One answer is read at a time, and none that trickles in holds up the others."""
 
-import pytest
 import requests
 import requests_mock as requests_mocking
 
-from source_campaign_stats import turns
 from source_campaign_stats.http import adjust
-from source_campaign_stats.turns import RoomForWideAnswers, Turn
+from source_campaign_stats.turns import Turn
 from unit_tests.builders import Worker
-
-
-@pytest.fixture
-def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
-    """The turn of the whole process, so long that no test sees it end."""
-    monkeypatch.setattr(turns, "TURN", Turn(seconds=60))
-    return turns.TURN
-
-
-# --- The turn ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_next_worker_waits_until_the_turn_is_given_back(turn: Turn) -> None:
@@ -61,26 +49,3 @@ def test_each_answer_takes_the_turn(turn: Turn) -> None:
         session.get("https://api.batch.com/")
 
     assert Worker(turn.take).waits()
-
-
-# --- Wide answers -----------------------------------------------------------------------------------------------------
-
-
-def test_a_third_wide_answer_waits_until_one_of_the_two_before_it_is_read() -> None:
-    room = RoomForWideAnswers(places=2, wide=10)
-    room.enter(10)
-    room.enter(10)  # the next page of the same slice takes no second place
-    second = Worker(lambda: room.enter(10))
-    assert second.goes_on()
-    third = Worker(lambda: room.enter(10))
-    assert third.waits(), "three wide answers were objects at once"
-
-    room.leave()
-
-    assert third.goes_on()
-
-
-def test_an_answer_that_is_not_wide_never_waits() -> None:
-    room = RoomForWideAnswers(places=1, wide=10)
-    room.enter(10)
-    assert Worker(lambda: room.enter(9)).goes_on()
