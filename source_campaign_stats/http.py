@@ -60,6 +60,8 @@ def documented_type(shape: Any) -> Any:
     Shapes: `[shape]` is an array of that; `{details: shape}` an object with at least these keys, `{"*": shape}` one
     whose every value is that; `boolean`, `integer`, `object`, `text` and `day` (YYYY-MM-DD, a time after it allowed)
     a value of that type.
+    Example: `{"details": [{"date": "day"}]}` -> a type with `details`, an array of a type with `date`; of the answer
+    `{}` msgspec then says "Object missing required field `details`".
     """
     if isinstance(shape, list):
         return list[documented_type(shape[0])]  # type: ignore[misc]
