@@ -32,13 +32,24 @@ def numbers(lines: RecordLines) -> list[int]:
     return [json.loads(line)["record"]["data"]["number"] for line in lines.text.splitlines()]
 
 
-def printed(folder: Path) -> list[dict[str, Any]]:
+class Output(io.StringIO):
+    """A standard output that knows the records in it at each flush."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records_when_flushed: list[int] = []
+
+    def flush(self) -> None:
+        self.records_when_flushed.append(self.getvalue().count('{"type":"RECORD"'))
+
+
+def printed(folder: Path, to: io.StringIO | None = None) -> list[dict[str, Any]]:
     """The messages of a read of `orchestration_stats`, as the console script prints them."""
     source = SourceCampaignStats(catalog=catalog(STREAM), config=CONFIG, state=[], as_lines=True)
     (folder / "config.json").write_text(json.dumps(CONFIG))
     (folder / "catalog.json").write_text(json.dumps(configured_catalog([STREAM])))
     arguments = ["read", *(f"--{name}={folder}/{name}.json" for name in ("config", "catalog"))]
-    with redirect_stdout(io.StringIO()) as output:
+    with redirect_stdout(to or io.StringIO()) as output:
         for message in Entrypoint(source).run(Entrypoint.parse_args(arguments)):
             print(message)
     return [json.loads(line) for line in output.getvalue().splitlines() if line.startswith("{")]
@@ -97,6 +108,15 @@ def test_the_printed_records_are_those_of_a_read_that_makes_messages(cep: BatchC
     found = [message["record"]["data"] for message in printed(tmp_path) if message["type"] == "RECORD"]
     assert len(wanted) == 3
     assert sorted(found, key=str) == sorted(wanted, key=str)
+
+
+def test_lines_are_not_gathered_before_they_are_written(cep: BatchCep, tmp_path: Path) -> None:
+    cep.with_orchestrations(orchestration("o1"), orchestration("o2"))
+    cep.with_days("o1", day("2026-11-01")).with_days("o2", day("2026-11-05"))
+
+    printed(tmp_path, to=(output := Output()))
+
+    assert output.records_when_flushed == [1, 2]
 
 
 def test_a_state_comes_after_its_records_and_tells_their_number(cep: BatchCep, tmp_path: Path) -> None:
