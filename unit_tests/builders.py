@@ -499,7 +499,7 @@ def a_slice(of: str | None = None, **partition: Any) -> StreamSlice:
 
 
 class Worker:
-    """Another worker, which takes a turn or a place at once and keeps it."""
+    """Another worker, which takes a turn at once and keeps it."""
 
     def __init__(self, take: Callable[[], object]) -> None:
         self._goes_on = threading.Event()

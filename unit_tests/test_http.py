@@ -5,14 +5,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import pytest
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.batch import OrchestrationListErrorHandler
+from source_campaign_stats.batch import OrchestrationDays, OrchestrationListErrorHandler
 from source_campaign_stats.errors import ItemGoneError, ItemRefusedError
 from source_campaign_stats.http import (
     KeyHeaders,
@@ -33,6 +32,15 @@ def response(body: str | bytes = "", status: int = 200, url: str = "", **headers
     answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     answer.request = requests.Request("GET", url or "https://api.batch.com/").prepare()
     return answer
+
+
+def handler(**settings: Any) -> VendorErrorHandler:
+    settings = {"documented_answer": DAYS} | settings
+    return VendorErrorHandler(parameters={}, config={}, vendor="Batch", **settings)
+
+
+def decision(answer: requests.Response | Exception | None, **settings: Any) -> ErrorResolution:
+    return handler(**settings).interpret_response(answer)
 
 
 # --- The documented answer --------------------------------------------------------------------------------------------
@@ -120,12 +128,8 @@ def test_a_body_is_parsed_once_and_no_longer_kept_as_text() -> None:
     assert (decoded(answer), answer.content) == ({"sent": 3}, b"")
 
 
-class Days(msgspec.Struct):
-    details: list[msgspec.Raw]
-
-
 def test_records_stay_text_until_they_are_taken_one_at_a_time() -> None:
-    days = decoded(response('{"details": [{"sent": 1}, {"sent": 2}]}'), Days).details
+    days = decoded(response('{"details": [{"sent": 1}, {"sent": 2}]}'), OrchestrationDays).details
     records = taken(days)
 
     assert next(records) == {"sent": 1}
@@ -133,7 +137,7 @@ def test_records_stay_text_until_they_are_taken_one_at_a_time() -> None:
     assert (list(records), days) == ([{"sent": 2}], [])
 
 
-@pytest.mark.parametrize("read", [decoded, lambda answer: list(taken(decoded(answer, Days).details))])
+@pytest.mark.parametrize("read", [decoded, lambda answer: list(taken(decoded(answer, OrchestrationDays).details))])
 def test_a_number_that_no_machine_can_hold_ends_the_stream_until_the_next_sync(read: Any) -> None:
     with pytest.raises(AirbyteTracedException, match="can't be read as JSON") as raised:
         read(response('{"details": [{"sent": 1e999}]}'))
@@ -141,15 +145,6 @@ def test_a_number_that_no_machine_can_hold_ends_the_stream_until_the_next_sync(r
 
 
 # --- The error handler ------------------------------------------------------------------------------------------------
-
-
-def handler(**settings: Any) -> VendorErrorHandler:
-    settings = {"documented_answer": DAYS} | settings
-    return VendorErrorHandler(parameters={}, config={}, vendor="Batch", **settings)
-
-
-def decision(answer: requests.Response | Exception | None, **settings: Any) -> ErrorResolution:
-    return handler(**settings).interpret_response(answer)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 408, 425, 301, 302, 307, 308])

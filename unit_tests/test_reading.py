@@ -9,7 +9,6 @@ import pytest
 from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats import turns
 from source_campaign_stats.errors import ItemGoneError, ItemRefusedError, config_error, transient_error
 from source_campaign_stats.ledger import Ledger
 from source_campaign_stats.reading import ListReader, SliceReader
@@ -265,11 +264,7 @@ def test_a_slice_whose_reader_fails_half_way_does_not_count_as_read() -> None:
 
 
 @pytest.mark.parametrize("failure", [None, transient_error("cut")])
-def test_a_slice_or_a_list_that_was_read_gives_back_its_turn(
-    monkeypatch: pytest.MonkeyPatch, failure: Exception | None
-) -> None:
-    monkeypatch.setattr(turns, "TURN", turn := Turn(seconds=60))
-
+def test_a_slice_or_a_list_that_was_read_gives_back_its_turn(turn: Turn, failure: Exception | None) -> None:
     def answer(_: StreamSlice) -> Iterable[dict[str, Any]]:
         turn.take()
         yield {"id": 1, "date": "2026-11-10"}
