@@ -29,7 +29,7 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.types import Config
 
-from source_campaign_stats.configuration import GROUPS, today
+from source_campaign_stats.configuration import today
 from source_campaign_stats.cursor import DayCursor, WindowedRouter
 from source_campaign_stats.http import adjust
 from source_campaign_stats.reading import ListReader, SliceReader
@@ -155,7 +155,7 @@ def slices_at_once(config: Config) -> int:
     vendor's statistics keep one worker busy with handing out slices.
     Example: 20 workers and 3 vendors -> 5.
     """
-    vendors = sum(group in config for group in GROUPS)
+    vendors = sum(vendor in config for vendor in ("batch", "batch_legacy", "moengage"))
     return max((int(config["num_workers"]) - vendors) // vendors, 1)
 
 

@@ -30,13 +30,13 @@ _ONE_HEAP = {-8: 1, -3: 32 * 1024 * 1024, -1: 100_000_000}
 
 
 class Entrypoint(AirbyteEntrypoint):
-    """Airbyte's entrypoint, which tells what is wrong with the settings in our words before those of a schema."""
+    """Airbyte's entrypoint, which tells what is wrong with the settings in our words instead of a validator's."""
 
     @staticmethod
     def validate_connection(source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> None:
-        if problem := complaint(config):
+        # The CDK's validator quotes the whole group of a vendor, keys included, where one setting of it is wrong.
+        if problem := complaint(config, source_spec.connectionSpecification):
             raise config_error(problem)
-        AirbyteEntrypoint.validate_connection(source_spec, config)
 
     def read(self, *arguments: Any) -> Iterator[AirbyteMessage]:
         """The messages that still have to be made lines; those that are lines are printed, in their place."""

@@ -43,7 +43,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         specification = manifest["spec"]["connection_specification"]
         self._secrets = spellings(config or {}, specification)
         cleaned_config = cleaned(config, specification) if config else {}
-        self._complaint = complaint(cleaned_config) if config is not None else None
+        self._complaint = complaint(cleaned_config, specification) if config is not None else None
         self._catalog = catalog
         self._as_lines = as_lines
         if self._complaint:
@@ -118,8 +118,8 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         missing = [item.stream.name for item in catalog.streams if item.stream.name not in available]
         if missing:
             raise config_error(
-                f"This connection reads {', '.join(missing)}, but the group of settings for it is not filled in. "
-                "Fill in the group of that vendor in the source's settings, or deselect the stream."
+                f"This connection reads {', '.join(missing)}, but the vendor of it is not read. "
+                'Choose "Read" for that vendor in the source\'s settings, or deselect the stream.'
             )
 
     def _configured_streams(self) -> dict[str, dict[str, Any]]:

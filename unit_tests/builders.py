@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import jsonschema
 import requests_mock as requests_mocking
 from airbyte_cdk.models import (
+    AirbyteCatalog,
     AirbyteConnectionStatus,
     AirbyteMessage,
     AirbyteMessageSerializer,
@@ -477,6 +478,11 @@ def read(config: Mapping[str, Any], *streams: str, state: Mapping[str, Mapping[s
 def check(config: Mapping[str, Any]) -> AirbyteConnectionStatus:
     source = SourceCampaignStats(catalog=None, config=config, state=None)
     return source.check(LOGGER, source.configure(config, ""))
+
+
+def discover(config: Mapping[str, Any]) -> AirbyteCatalog:
+    source = SourceCampaignStats(catalog=None, config=config, state=None)
+    return source.discover(LOGGER, source.configure(config, ""))
 
 
 def schema_of(stream: str) -> dict[str, Any]:

@@ -29,8 +29,8 @@ def apps(*values: Any) -> dict[str, Any]:
 
 
 ERRORS: dict[str, tuple[dict[str, Any], str]] = {
-    "nothing configured": ({"start_date": "2026-11-01"}, "No vendor is configured"),
-    "groups that are null": ({"start_date": "2026-11-01", "batch": None, "moengage": None}, "No vendor is configured"),
+    "nothing configured": ({"start_date": "2026-11-01"}, "No vendor is read"),
+    "groups that are null": ({"start_date": "2026-11-01", "batch": None, "moengage": None}, "No vendor is read"),
     "no start date": (missing("start_date"), '"Start date" is missing'),
     "a start date in the future": (wrong("start_date", "2026-11-22"), "in the future"),
     "a start date that is none": (wrong("start_date", "2026-02-30"), "YYYY-MM-DD"),
@@ -44,21 +44,28 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "a folder of time zones": (wrong("timezone", "America"), "time zone"),
     "a path as time zone": (wrong("timezone", "../../etc/passwd"), "time zone"),
     "a time zone as a list": (wrong("timezone", ["UTC"]), "time zone"),
-    "too many workers": (wrong("num_workers", 41), "2 to 40"),
+    "too many workers": (wrong("num_workers", 41), '"Number of workers" has to be a whole number from 2 to 40'),
     "too few workers": (wrong("num_workers", 1), "2 to 40"),
     "workers as a text": (wrong("num_workers", "ten"), "2 to 40"),
-    "no apps": (apps(), "has no app"),
-    "apps that are missing": (missing("batch_legacy.apps"), "has no app"),
-    "apps as one object": (wrong("batch_legacy.apps", app("iOS", SECRET)), "has no app"),
-    "apps as a text": (wrong("batch_legacy.apps", SECRET), "has no app"),
-    "an app as a text": (apps(SECRET), "has no app"),
-    "an app without a name": (apps({"api_key": SECRET}), "App number 1"),
-    "an app with an empty name": (apps(app("  ", SECRET)), "App number 1"),
-    "an app without a key": (apps({"name": "iOS"}), 'app "iOS" is missing'),
+    "no apps": (apps(), '"Apps" of "Batch MEP (legacy)" is missing. Add one entry for each app'),
+    "apps that are missing": (missing("batch_legacy.apps"), '"Apps" of "Batch MEP (legacy)" is missing'),
+    "apps as one object": (wrong("batch_legacy.apps", app("iOS", SECRET)), "has to be a list of entries"),
+    "apps as a text": (wrong("batch_legacy.apps", SECRET), "has to be a list of entries"),
+    "an app as a text": (apps(SECRET), "has to be a list of entries"),
+    "an app as a text beside another one": (apps(app("iOS", SECRET), OTHER), "has to be a list of entries"),
+    "an app without a name": (
+        apps({"api_key": SECRET}),
+        '"Name" in entry 1 of "Apps" of "Batch MEP',
+    ),
+    "an app with an empty name": (
+        apps(app("  ", SECRET)),
+        '"Name" in entry 1 of "Apps" of "Batch MEP',
+    ),
+    "an app without a key": (apps({"name": "iOS"}), '"Live API key" in entry 1 of "Apps"'),
     "two apps of the same name": (apps(app("iOS", SECRET), app("iOS", OTHER)), 'Two apps are named "iOS"'),
     "two apps of nearly the same name": (apps(app("iOS", SECRET), app(" iOS ", OTHER)), 'Two apps are named "iOS"'),
     "two apps of the same key": (apps(app("iOS", SECRET), app("Web", f" {SECRET}")), 'apps "iOS" and "Web"'),
-    "tokens as a text": (apps(app("iOS", SECRET) | {"campaign_tokens": "abc"}), "campaign tokens"),
+    "tokens as a text": (apps(app("iOS", SECRET) | {"campaign_tokens": "abc"}), '"Campaign tokens" in entry 1'),
     "a token with a space": (apps(app("iOS", SECRET, "ab cd")), "white space"),
     "an unknown data center": (wrong("moengage.data_center", "07"), '"Data center"'),
     "a data center with a host": (wrong("moengage.data_center", "01.evil.example/"), '"Data center"'),
@@ -69,7 +76,16 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "a group that is a text": (wrong("batch", SECRET), 'The settings of "Batch"'),
     "a group that is a list": (wrong("moengage", [SECRET]), 'The settings of "MoEngage"'),
     "a group that is true": (wrong("batch_legacy", True), 'The settings of "Batch MEP (legacy)"'),
-    "an empty group": (wrong("batch", {}), '"REST API key" of "Batch" is missing'),
+    "a lookback as a text": (wrong("batch.lookback_days", "30"), '"Days to read again" of "Batch" has to be a whole'),
+    "a lookback that is too long": (wrong("moengage.lookback_days", 91), "whole number from 0 to 90"),
+    "a lookback that is true": (wrong("batch_legacy.lookback_days", True), "whole number from 0 to 3650"),
+    "a lookback in halves": (wrong("batch.lookback_days", 1.5), "whole number from 0 to 180"),
+    "today as a text": (wrong("include_today", "yes"), '"Read today as well" has to be true or false'),
+    "an unknown metric type": (
+        wrong("moengage.metric_type", "ALL"),
+        '"Metric type" of "MoEngage" has to be one of',
+    ),
+    "an empty metric type": (wrong("moengage.metric_type", ""), '"Metric type" of "MoEngage" has to be one of'),
 }
 for _name, _label in {
     "batch.rest_api_key": '"REST API key" of "Batch"',
@@ -94,7 +110,7 @@ for _what, _key in {
     "a tab inside": f"{SECRET}\t{OTHER}",
     "a list": [SECRET],
 }.items():
-    ERRORS[f"an app's key with {_what}"] = (apps(app("iOS", _key)), '"Live API key" of the app "iOS"')  # type: ignore[arg-type]
+    ERRORS[f"an app's key with {_what}"] = (apps(app("iOS", _key)), '"Live API key" in entry 1 of "Apps"')  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ERRORS)
@@ -103,7 +119,7 @@ def test_a_wrong_configuration_is_told_in_words_and_without_a_secret(
 ) -> None:
     config, words = ERRORS[name]
 
-    message = complaint(cleaned(config, specification))
+    message = complaint(cleaned(config, specification), specification)
 
     assert message is not None, "nothing was found wrong"
     assert words in message
@@ -137,8 +153,9 @@ def test_a_stream_whose_group_is_not_configured_is_a_configuration_error(http: r
 def test_a_start_date_of_today_is_today_in_the_configured_time_zone(specification: dict[str, Any]) -> None:
     config = everything().with_setting("start_date", "2026-11-22")
 
-    assert complaint(cleaned(config.build(), specification)) is not None
-    assert complaint(cleaned(config.with_setting("timezone", "Pacific/Kiritimati").build(), specification)) is None
+    assert complaint(cleaned(config.build(), specification), specification) is not None
+    config.with_setting("timezone", "Pacific/Kiritimati")
+    assert complaint(cleaned(config.build(), specification), specification) is None
 
 
 def test_white_space_around_a_key_is_removed(specification: dict[str, Any]) -> None:
@@ -155,18 +172,18 @@ def test_white_space_around_a_key_is_removed(specification: dict[str, Any]) -> N
     assert (result["moengage"]["workspace_id"], result["moengage"]["api_key"]) == ("w", "m")
     assert result["batch_legacy"]["rest_api_key"] == "l"
     assert result["batch_legacy"]["apps"][0] == {"name": "iOS", "api_key": IOS_KEY, "campaign_tokens": ["t1"]}
-    assert complaint(result) is None
+    assert complaint(result, specification) is None
 
 
 def test_a_key_given_as_a_number_becomes_text(specification: dict[str, Any]) -> None:
     result = cleaned(ConfigBuilder().with_batch(rest_api_key=1234567890).build(), specification)
 
     assert result["batch"]["rest_api_key"] == "1234567890"
-    assert complaint(result) is None
+    assert complaint(result, specification) is None
 
 
 def test_defaults_come_from_the_specification(specification: dict[str, Any]) -> None:
-    specification["properties"]["moengage"]["properties"]["lookback_days"]["default"] = 5
+    specification["properties"]["moengage"]["oneOf"][1]["properties"]["lookback_days"]["default"] = 5
 
     result = cleaned(everything().build(), specification)
 
@@ -197,7 +214,7 @@ def test_an_empty_list_is_no_list(specification: dict[str, Any], empty: Any) -> 
     assert "campaign_ids" not in result["moengage"]
     assert "skip_orchestration_ids" not in result["batch"]
     assert "campaign_tokens" not in result["batch_legacy"]["apps"][0]
-    assert complaint(result) is None
+    assert complaint(result, specification) is None
 
 
 def test_the_configuration_that_was_given_is_not_changed(specification: dict[str, Any]) -> None:

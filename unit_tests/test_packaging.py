@@ -15,7 +15,7 @@ from integration_tests.image import metadata as metadata_value
 from integration_tests.needs import needs_python_below
 from integration_tests.sandbox import Sandbox, make_account
 from source_campaign_stats import SourceCampaignStats
-from source_campaign_stats.configuration import DATA_CENTERS
+from source_campaign_stats.configuration import settings_of
 from source_campaign_stats.source import read_manifest
 
 if sys.version_info < (3, 13):
@@ -64,7 +64,9 @@ def test_the_allowed_hosts_are_those_that_the_connector_calls(metadata: dict[str
     text = (ROOT / "source_campaign_stats" / "manifest.yaml").read_text(encoding="utf-8")
     called = {re.sub(r"^api-.*(?=\.moengage)", "*", host) for host in re.findall(r"https://(api[^/,]+)", text)}
     assert called == set(metadata["data"]["allowedHosts"]["hosts"])
-    assert all(re.fullmatch(r"\d+", center) for center in DATA_CENTERS)
+    specification = read_manifest()["spec"]["connection_specification"]
+    data_center = settings_of(specification["properties"]["moengage"])["data_center"]
+    assert all(re.fullmatch(r"\d+", center) for center in data_center["enum"])
 
 
 def test_the_base_image_is_the_same_in_dockerfile_and_metadata(metadata: dict[str, Any]) -> None:

@@ -110,15 +110,18 @@ class Sandbox:
         config: dict[str, Any] = {
             "start_date": str(start_date or account.first_day),
             "batch": {
+                "use": "on",
                 "rest_api_key": account.batch_rest_key,
                 "project_key": account.project_key,
                 "requests_per_second": min(self.limits.batch_per_second, 100),
             },
             "batch_legacy": {
+                "use": "on",
                 "rest_api_key": account.legacy_rest_key,
                 "apps": [{"name": app.name, "api_key": app.key} for app in account.apps],
             },
             "moengage": {
+                "use": "on",
                 "workspace_id": account.workspace_id,
                 "api_key": account.moengage_key,
                 "data_center": account.data_center,
