@@ -18,10 +18,11 @@ venv: .venv/made  ## The virtual environment .venv, made again when setup.py cha
 test: venv  ## All tests; what this machine has no tools for is skipped by name
 	$(BIN)/python -m pytest
 
-lint: venv  ## Style, format and types
+lint: venv  ## Style, format, types, and which room may import from which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 demo: venv  ## The connector from spec to an incremental sync, against vendors made up on this machine
 	$(BIN)/python -m integration_tests.demo

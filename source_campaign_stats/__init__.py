@@ -1,11 +1,17 @@
-"""Airbyte source for the campaign statistics of Batch (CEP and MEP) and MoEngage."""
+"""Airbyte source for the statistics of marketing campaigns; `manifest.yaml` shows the vendors and their streams."""
 
-import attributes_doc
+from typing import TYPE_CHECKING, Any
 
-# The CDK's serializer reads the source text of every class of the protocol for descriptions that nobody sees: a third
-# of what each start of the connector takes.
-attributes_doc.get_attributes_doc = lambda cls: {}
-
-from source_campaign_stats.source import SourceCampaignStats  # noqa: E402
+if TYPE_CHECKING:
+    from source_campaign_stats.source import SourceCampaignStats
 
 __all__ = ["SourceCampaignStats"]
+
+
+def __getattr__(name: str) -> Any:
+    """The source at its first use, so that the command line can prepare its process before the CDK is imported."""
+    if name != "SourceCampaignStats":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from source_campaign_stats.source import SourceCampaignStats
+
+    return SourceCampaignStats

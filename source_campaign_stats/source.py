@@ -3,7 +3,8 @@
 import logging
 import pkgutil
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from datetime import date
+from typing import Any
 
 from airbyte_cdk.models import (
     AirbyteCatalog,
@@ -13,23 +14,39 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     Type,
 )
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
-from airbyte_cdk.sources.message.concurrent_repository import ConcurrentMessageRepository
+from airbyte_cdk.sources.declarative.interpolation import InterpolatedBoolean
+from airbyte_cdk.sources.declarative.models.declarative_component_schema import (
+    ConcurrencyLevel,
+    DeclarativeStream,
+    HttpRequester,
+)
+from airbyte_cdk.sources.declarative.requesters import HttpRequester as HttpRequesterComponent
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
-from source_campaign_stats.check import connection_status
-from source_campaign_stats.configuration import cleaned, complaint
-from source_campaign_stats.errors import config_error
-from source_campaign_stats.factory import CampaignStatsComponentFactory
-from source_campaign_stats.lines import ConcurrentSourceOfLines
-from source_campaign_stats.redaction import redact, spellings
+from source_campaign_stats.http.check import TIMEOUTS, connection_status
+from source_campaign_stats.output.errors import config_error
+from source_campaign_stats.output.redaction import redact
+from source_campaign_stats.output.secrets import spellings
+from source_campaign_stats.settings.cleaning import cleaned
+from source_campaign_stats.settings.clock import today
+from source_campaign_stats.settings.complaints import complaint
+from source_campaign_stats.sync.days import Window
+from source_campaign_stats.sync.engine import OutputQueue, read_concurrently
+from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
+from source_campaign_stats.vendors import VENDORS
 
 
 class SourceCampaignStats(ConcurrentDeclarativeSource):
-    """Campaign statistics of Batch (CEP and MEP) and MoEngage."""
+    """Daily campaign statistics, of every vendor of `VENDORS` that the configuration reads."""
+
+    # `complaint` says more, and quotes no group as a whole.
+    check_config_against_spec = False
 
     def __init__(
         self,
@@ -38,61 +55,57 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         state: list[AirbyteStateMessage] | None = None,
         as_lines: bool = False,
     ) -> None:
-        """`as_lines`: `read` gives the statistics as `RecordLinesMessage`, for a caller who only prints them."""
+        """`as_lines`: `read` gives the statistics as `Lines`, for a caller who only prints them."""
         manifest = read_manifest()
         specification = manifest["spec"]["connection_specification"]
-        self._secrets = spellings(config or {}, specification)
-        cleaned_config = cleaned(config, specification) if config else {}
-        self._complaint = complaint(cleaned_config, specification) if config is not None else None
-        self._catalog = catalog
+        self._secrets = spellings(config or {}, specification, VENDORS)
+        self._settings = cleaned(config, specification, VENDORS) if config else {}
+        self._complaint = complaint(self._settings, specification, VENDORS) if config is not None else None
+        self._titles = {vendor.name: specification["properties"][vendor.name]["title"] for vendor in VENDORS}
+        self._catalog, self._state = catalog, state
         self._as_lines = as_lines
-        if self._complaint:
-            # The CDK makes its workers here, before anybody is told what is wrong with their number.
-            cleaned_config.pop("num_workers", None)
-        super().__init__(catalog=catalog, config=cleaned_config, state=state, source_config=manifest)
-        self._concurrent_source = ConcurrentSourceOfLines.of(self._concurrent_source)
+        # The CDK makes workers here, before anybody is told what is wrong with their number; `read` makes its own.
+        without_workers = {name: value for name, value in self._settings.items() if name != "num_workers"}
+        super().__init__(catalog=catalog, config=without_workers, state=state, source_config=manifest)
 
     @property
     def secrets(self) -> list[str]:
         """What must never be printed, in every spelling, longest first."""
         return self._secrets
 
-    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        """Fresh streams, each time: what was listed or read belongs to one sync."""
-        self.raise_for_configuration()
-        self._constructor = self._new_factory()
-        return super().streams(config)
-
-    def _new_factory(self) -> CampaignStatsComponentFactory:
-        return CampaignStatsComponentFactory(
-            emit_state=cast(ConcurrentMessageRepository, self._message_repository)._put_on_queue,
-            as_lines=self._as_lines,
-            message_repository=self._message_repository,
-            connector_state_manager=self._connector_state_manager,
-            configured_catalog=self._catalog,
-        )
+    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
+        """The cleaned configuration; unlike the CDK's it is not written to a file, because it holds keys."""
+        return self._settings
 
     def raise_for_configuration(self) -> None:
         """Raises a configuration error that says what to correct; no request was made before it."""
         if self._complaint:
             raise config_error(self._complaint)
 
-    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        """The cleaned configuration; unlike the CDK's it is not written to a file, because it holds keys."""
-        return self._config
-
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         self._register_secrets()
         self.raise_for_configuration()
-        requesters = {name: stream["retriever"]["requester"] for name, stream in self._configured_streams().items()}
-        status = connection_status(self._config, requesters.__getitem__, self._new_factory())
+        status = connection_status(
+            [
+                (self._titles[vendor.name], probe)
+                for vendor in VENDORS
+                if vendor.name in self._settings
+                for probe in vendor.probes(self._settings[vendor.name], today(self._settings))
+            ],
+            self._impatient_requester_of,
+            _slice_of,
+        )
         if status.message:
             status.message = redact(status.message, self._secrets)
         return status
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
         self._register_secrets()
-        return super().discover(logger, config)
+        return AirbyteCatalog(streams=[stream.as_airbyte_stream() for stream in self.streams(config)])
+
+    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
+        """Fresh streams, each time: what was listed or read belongs to one sync."""
+        return self._streams(CampaignStatsComponentFactory(output=OutputQueue()))
 
     def read(
         self,
@@ -104,13 +117,51 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         self._register_secrets()
         self.raise_for_configuration()
         self._raise_for_streams_without_settings(catalog)
+        output = OutputQueue()
+        factory = CampaignStatsComponentFactory(
+            output=output,
+            states=ConnectorStateManager(state=self._state or state or []),
+            at_once=slices_at_once(self._settings["num_workers"], sum(v.name in self._settings for v in VENDORS)),
+            as_lines=self._as_lines,
+            catalog=self._catalog or catalog,
+        )
+        wanted = [item.stream.name for item in catalog.streams]
+        streams = [stream for stream in self._streams(factory) if stream.name in wanted]
+        workers = factory.create_component(
+            ConcurrencyLevel, self.resolved_manifest["concurrency_level"], self._settings
+        ).get_concurrency_level()
         try:
-            for message in super().read(logger, config, catalog, state):
+            # Without a stream the CDK waits for one for ever.
+            for message in read_concurrently(streams, workers, output) if streams else ():
                 yield self._without_secrets(message)
         except AirbyteTracedException as error:
             error.message = redact(error.message or "", self._secrets)
             error.internal_message = redact(error.internal_message or "", self._secrets)
             raise
+
+    def _streams(self, factory: CampaignStatsComponentFactory) -> list[AbstractStream]:
+        self.raise_for_configuration()
+        factory.set_api_budget(self.resolved_manifest["api_budget"], self._settings)
+        definitions = self._configured_streams().values()
+        return [factory.create_component(DeclarativeStream, item, self._settings) for item in definitions]
+
+    def _configured_streams(self) -> dict[str, dict[str, Any]]:
+        """The manifest's definition of each stream whose vendor is read, without building it."""
+        return {
+            stream["name"]: stream
+            for group in self.resolved_manifest["streams"]
+            if InterpolatedBoolean(condition=group["condition"], parameters={}).eval(self._settings)
+            for stream in group["streams"]
+        }
+
+    def _impatient_requester_of(self, stream: str) -> HttpRequesterComponent:
+        """A requester that asks once and does not wait long: the waits of a sync are longer than a check may take."""
+        definition = {**self._configured_streams()[stream]["retriever"]["requester"], **TIMEOUTS}
+        factory = CampaignStatsComponentFactory(output=OutputQueue(), ask_once=True)
+        requester: HttpRequesterComponent = factory.create_component(
+            HttpRequester, definition, self._settings, name=stream
+        )
+        return requester
 
     def _raise_for_streams_without_settings(self, catalog: ConfiguredAirbyteCatalog) -> None:
         """The CDK reads nothing for such a stream and reports success."""
@@ -121,10 +172,6 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
                 f"This connection reads {', '.join(missing)}, but the vendor of it is not read. "
                 'Choose "Read" for that vendor in the source\'s settings, or deselect the stream.'
             )
-
-    def _configured_streams(self) -> dict[str, dict[str, Any]]:
-        """The manifest's definition of each stream whose vendor is configured, without building it."""
-        return {stream["name"]: stream for stream in self._stream_configs(self.resolved_manifest)}
 
     def _register_secrets(self) -> None:
         # The entrypoint replaces the list when a command starts, and does not find keys inside arrays.
@@ -149,3 +196,8 @@ def read_manifest() -> dict[str, Any]:
     assert text is not None
     manifest: dict[str, Any] = safe_load_yaml(text)
     return manifest
+
+
+def _slice_of(partition: Mapping[str, object], day: date | None) -> StreamSlice:
+    """The slice of a probe: a partition, and the one day to ask if the endpoint is asked for days."""
+    return StreamSlice(partition=dict(partition), cursor_slice=Window(day, day).as_slice() if day else {})

@@ -4,7 +4,6 @@ import copy
 import json
 import logging
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -30,6 +29,9 @@ from airbyte_cdk.test.state_builder import StateBuilder
 
 import source_campaign_stats
 from source_campaign_stats import SourceCampaignStats
+from source_campaign_stats.output import secrets
+from source_campaign_stats.settings import cleaning, complaints
+from source_campaign_stats.vendors import VENDORS
 
 LOGGER = logging.getLogger("airbyte")
 PACKAGE = Path(source_campaign_stats.__file__).parent
@@ -485,6 +487,18 @@ def discover(config: Mapping[str, Any]) -> AirbyteCatalog:
     return source.discover(LOGGER, source.configure(config, ""))
 
 
+def cleaned(config: Mapping[str, Any], specification: Mapping[str, Any]) -> dict[str, Any]:
+    return cleaning.cleaned(config, specification, VENDORS)
+
+
+def complaint(config: Mapping[str, Any], specification: Mapping[str, Any]) -> str | None:
+    return complaints.complaint(config, specification, VENDORS)
+
+
+def spellings(config: Mapping[str, Any], specification: Mapping[str, Any]) -> list[str]:
+    return secrets.spellings(config, specification, VENDORS)
+
+
 def schema_of(stream: str) -> dict[str, Any]:
     schema: dict[str, Any] = json.loads((PACKAGE / "schemas" / f"{stream}.json").read_text(encoding="utf-8"))
     return schema
@@ -502,23 +516,3 @@ def a_slice(of: str | None = None, **partition: Any) -> StreamSlice:
     """A slice as the cursor makes it: of one day, or of one campaign."""
     interval = {"start_time": of, "end_time": of} if of else {}
     return StreamSlice(partition=partition, cursor_slice=interval)
-
-
-class Worker:
-    """Another worker, which takes a turn at once and keeps it."""
-
-    def __init__(self, take: Callable[[], object]) -> None:
-        self._goes_on = threading.Event()
-        threading.Thread(target=self._run, args=(take,), daemon=True).start()
-
-    def _run(self, take: Callable[[], object]) -> None:
-        take()
-        self._goes_on.set()
-        # The next thread would get the identity of one that has ended, and so its turn.
-        threading.Event().wait(10)
-
-    def waits(self) -> bool:
-        return not self._goes_on.wait(0.2)
-
-    def goes_on(self) -> bool:
-        return self._goes_on.wait(5)

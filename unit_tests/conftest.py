@@ -15,8 +15,6 @@ from airbyte_cdk.sources.streams.call_rate import MovingWindowCallRatePolicy
 from freezegun.api import FrozenDateTimeFactory
 
 import source_campaign_stats.source
-from source_campaign_stats import turns
-from source_campaign_stats.turns import Turn
 from unit_tests.builders import BatchCep, BatchLegacy, MoEngage
 
 # 2026-11-20 is the last complete day.
@@ -96,10 +94,3 @@ def moengage(http: requests_mocking.Mocker) -> MoEngage:
 def specification() -> dict[str, Any]:
     properties: dict[str, Any] = copy.deepcopy(_MANIFEST["spec"]["connection_specification"])
     return properties
-
-
-@pytest.fixture
-def turn(monkeypatch: pytest.MonkeyPatch) -> Turn:
-    """The turn of the whole process, so long that no test sees it end."""
-    monkeypatch.setattr(turns, "TURN", Turn(seconds=60))
-    return turns.TURN

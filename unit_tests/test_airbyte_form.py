@@ -9,9 +9,19 @@ import jsonschema
 import pytest
 import requests_mock as requests_mocking
 
-from source_campaign_stats.configuration import cleaned, complaint, required_of, settings_of, vendor_groups
+from source_campaign_stats.settings.specification import required_of, settings_of, vendor_groups
 from unit_tests.airbyte_form import Form
-from unit_tests.builders import BatchCep, BatchLegacy, ConfigBuilder, MoEngage, check, discover, read
+from unit_tests.builders import (
+    BatchCep,
+    BatchLegacy,
+    ConfigBuilder,
+    MoEngage,
+    check,
+    cleaned,
+    complaint,
+    discover,
+    read,
+)
 
 WRITTEN = ConfigBuilder().with_batch().with_legacy().with_moengage().build()
 VENDORS = ["batch", "batch_legacy", "moengage"]

@@ -8,7 +8,7 @@ import pytest
 import requests
 from airbyte_cdk.models import Status
 
-import source_campaign_stats.check
+import source_campaign_stats.http.check
 from unit_tests.builders import (
     ANDROID_KEY,
     BATCH_KEY,
@@ -161,7 +161,7 @@ def test_a_long_wait_that_the_vendor_names_is_not_waited(cep: BatchCep, waits: l
 
 
 def test_a_vendor_that_never_answers_ends_at_the_deadline(cep: BatchCep, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_campaign_stats.check, "_DEADLINE_SECONDS", 0.3)
+    monkeypatch.setattr(source_campaign_stats.http.check, "_DEADLINE_SECONDS", 0.3)
     released = threading.Event()
     say = cep.list._say
     cep.list._say = lambda asked: (released.wait(20), say(asked))[1]
@@ -177,7 +177,7 @@ def test_a_vendor_that_never_answers_ends_at_the_deadline(cep: BatchCep, monkeyp
 
 
 def test_the_deadline_leaves_room_within_a_minute() -> None:
-    assert source_campaign_stats.check._DEADLINE_SECONDS <= 55
+    assert source_campaign_stats.http.check._DEADLINE_SECONDS <= 55
 
 
 def test_no_message_holds_a_key(cep: BatchCep, legacy: BatchLegacy, moengage: MoEngage) -> None:

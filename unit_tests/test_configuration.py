@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import requests_mock as requests_mocking
 
-from source_campaign_stats.configuration import cleaned, complaint, secrets_in
-from unit_tests.builders import ANDROID_KEY, IOS_KEY, ConfigBuilder, app, check, read
+from source_campaign_stats.output.secrets import secrets_in
+from unit_tests.builders import ANDROID_KEY, IOS_KEY, ConfigBuilder, app, check, cleaned, complaint, read
 
 SECRET = "s3cret-part-one"
 OTHER = "part-two-s3cret"

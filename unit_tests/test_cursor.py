@@ -13,9 +13,11 @@ from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.cursor import DayCursor, WindowedRouter
-from source_campaign_stats.days import Window
-from source_campaign_stats.errors import transient_error
+from source_campaign_stats.output.errors import transient_error
+from source_campaign_stats.sync.campaigns import CampaignRouter
+from source_campaign_stats.sync.cursor import DayCursor
+from source_campaign_stats.sync.days import Window
+from source_campaign_stats.sync.outcome import Fate, Outcome
 
 PRINTED: list[AirbyteMessage] = []
 
@@ -25,7 +27,7 @@ def nothing_printed_yet() -> None:
     PRINTED.clear()
 
 
-class Campaigns(WindowedRouter):
+class Campaigns(CampaignRouter):
     """A router whose list has these campaigns, or fails."""
 
     def __init__(self, names: Iterable[str] = (), error: Exception | None = None) -> None:
@@ -40,7 +42,7 @@ class Campaigns(WindowedRouter):
 
 
 def cursor(
-    first: str = "2026-11-16", state: dict[str, Any] | None = None, router: WindowedRouter | None = None
+    first: str = "2026-11-16", state: dict[str, Any] | None = None, router: CampaignRouter | None = None
 ) -> DayCursor:
     """A cursor over the days from `first` to 2026-11-20, two of which are read again."""
     return DayCursor(
@@ -54,8 +56,8 @@ def cursor(
         earliest=None,
         router=router,
         at_once=10_000,
-        emit_state=PRINTED.append,
         state_manager=ConnectorStateManager(),
+        output=Mock(emit_message=PRINTED.append),
     )
 
 
@@ -87,7 +89,7 @@ def test_the_state_is_the_last_day_before_which_none_is_missing_in_whatever_orde
 def test_a_day_that_is_missing_stops_the_state(caplog: pytest.LogCaptureFixture) -> None:
     days = cursor()
     slices = list(days.stream_slices())
-    days.ledger.miss(slices[2])
+    days.outcomes.settle(slices[2], Outcome(Fate.NOT_ASKED))
     for part in slices:
         close(days, part)
 
@@ -133,10 +135,10 @@ def test_a_stream_without_campaigns_moves_its_state() -> None:
 def test_a_refused_campaign_keeps_the_state_and_is_told_at_the_end() -> None:
     days = cursor(router=Campaigns("ab"), state={"date": "2026-11-18"})
     slices = list(days.stream_slices())
-    days.ledger.refuse(slices[0], "a was refused")
+    days.outcomes.settle(slices[0], Outcome(Fate.REFUSED, message="was refused"))
     close(days, slices[0])
 
-    with pytest.raises(AirbyteTracedException, match="a was refused"):
+    with pytest.raises(AirbyteTracedException, match="a: was refused"):
         close(days, slices[1])
 
     assert dict(days.state) == {"date": "2026-11-18"}
@@ -145,9 +147,9 @@ def test_a_refused_campaign_keeps_the_state_and_is_told_at_the_end() -> None:
 def test_an_ended_stream_moves_no_state() -> None:
     days = cursor(router=Campaigns("ab"), state={"date": "2026-11-18"})
     slices = list(days.stream_slices())
-    days.ledger.end(transient_error("over"))
+    days.outcomes.end(transient_error("over"))
     for part in slices:
-        days.ledger.miss(part)
+        days.outcomes.settle(part, Outcome(Fate.NOT_ASKED))
         close(days, part)
     days.ensure_at_least_one_state_emitted()
 
@@ -159,7 +161,7 @@ def test_a_stream_that_ended_makes_no_further_slices() -> None:
     days = cursor(router=Campaigns("abc"))
     slices = days.stream_slices()
     made = [next(iter(slices))]
-    days.ledger.end(transient_error("over"))
+    days.outcomes.end(transient_error("over"))
 
     assert len(made + list(slices)) == 1
 
@@ -171,7 +173,7 @@ def test_a_list_that_fails_moves_no_state_and_says_which_stream_it_was_for() -> 
         list(days.stream_slices())
 
     assert dict(days.state) == {"date": "2026-11-18"}
-    assert days.ledger.has_ended
+    assert days.outcomes.has_ended
 
 
 @pytest.mark.parametrize(("state", "slices"), [("2026-11-21", 2), ("2026-11-22", 0), ("2036-01-01", 0)])

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from source_campaign_stats.days import Window, day_in_state, window_to_ask
+from source_campaign_stats.sync.days import Window, window_to_ask
+from source_campaign_stats.sync.state import day_in_state
 
 START, LAST = date(2026, 11, 1), date(2026, 11, 20)
 

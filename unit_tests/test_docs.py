@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 import source_campaign_stats
-from source_campaign_stats.configuration import cleaned, complaint, required_of, settings_of
+from source_campaign_stats.settings.specification import required_of, settings_of
 from source_campaign_stats.source import read_manifest
+from unit_tests.builders import cleaned, complaint
 
 PACKAGE = Path(source_campaign_stats.__file__).parent
 ROOT = Path(__file__).parent.parent
@@ -199,7 +200,7 @@ def messages_of_manifest(part: Any) -> Iterator[str]:
 
 
 def messages_of_code() -> set[str]:
-    in_modules = {message for module in PACKAGE.glob("*.py") for message in messages_of(module)}
+    in_modules = {message for module in PACKAGE.rglob("*.py") for message in messages_of(module)}
     return in_modules | set(messages_of_manifest(MANIFEST))
 
 
@@ -312,7 +313,7 @@ def test_no_link_leads_to_a_missing_file_or_heading(page: Path) -> None:
 def test_every_module_that_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"`(?:source_campaign_stats/)?(\w+\.(?:py|yaml))`", text_of(page)))
     there = {path.name for folder in ("*", "unit_tests/*", "integration_tests/**/*") for path in ROOT.glob(folder)}
-    there |= {path.name for path in PACKAGE.iterdir()}
+    there |= {path.name for path in PACKAGE.rglob("*")}
 
     assert named - there == set()
 

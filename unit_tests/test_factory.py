@@ -2,9 +2,7 @@
 
 import pytest
 
-from source_campaign_stats.factory import slices_at_once
-
-GROUPS = ("batch", "batch_legacy", "moengage")
+from source_campaign_stats.sync.factory import slices_at_once
 
 
 @pytest.mark.parametrize(
@@ -14,5 +12,4 @@ GROUPS = ("batch", "batch_legacy", "moengage")
 def test_each_vendor_has_a_share_of_the_workers_beside_the_one_that_hands_out(
     workers: int, vendors: int, expected: int
 ) -> None:
-    config = {"num_workers": workers, **{group: {} for group in GROUPS[:vendors]}}
-    assert slices_at_once(config) == expected
+    assert slices_at_once(workers, vendors) == expected

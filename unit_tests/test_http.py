@@ -2,7 +2,6 @@
 
 import email.utils
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,18 +10,12 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.batch import OrchestrationDays, OrchestrationListErrorHandler
-from source_campaign_stats.errors import ItemGoneError, ItemRefusedError
-from source_campaign_stats.http import (
-    KeyHeaders,
-    VendorErrorHandler,
-    VendorWait,
-    adjust,
-    decoded,
-    taken,
-)
-from source_campaign_stats.turns import Turn
-from unit_tests.builders import Worker
+from source_campaign_stats.http.answers import decoded, taken
+from source_campaign_stats.http.error_handler import VendorErrorHandler
+from source_campaign_stats.http.keys import KeyHeaders
+from source_campaign_stats.http.waiting import VendorWait
+from source_campaign_stats.output.errors import ItemGoneError, ItemRefusedError
+from source_campaign_stats.vendors.batch import OrchestrationDays, OrchestrationListErrorHandler
 
 
 def response(body: str | bytes = "", status: int = 200, url: str = "", **headers: str) -> requests.Response:
@@ -109,16 +102,6 @@ def test_any_other_answer_is_asked_again_and_told_how_it_differs(shape: Any, bod
     assert resolution.failure_type == FailureType.transient_error
     assert "Batch answered something that is not the documented answer" in str(resolution.error_message)
     assert words in str(resolution.error_message)
-
-
-def test_an_answer_that_took_long_to_arrive_waits_for_a_turn_before_it_is_parsed(turn: Turn) -> None:
-    turn.take()
-    other = Worker(lambda: decision(response('{"details": []}')))
-    assert other.waits(), "two workers made records at the same time"
-
-    turn.give_back()
-
-    assert other.goes_on()
 
 
 def test_a_body_is_parsed_once_and_no_longer_kept_as_text() -> None:
@@ -342,23 +325,3 @@ def test_a_vendor_with_a_header_of_its_own_gets_no_other() -> None:
     keys = KeyHeaders(config=CONFIG, headers={"X-Authorization": ["batch", "rest_api_key"]})
 
     assert keys.get_auth_header() == {"X-Authorization": "1e5000000000000000000007"}
-
-
-# --- The session ------------------------------------------------------------------------------------------------------
-
-
-def settings_for(session: requests.Session, url: str) -> Mapping[str, Any]:
-    return session.merge_environment_settings(url=url, proxies={}, stream=None, verify=None, cert=None)
-
-
-def test_the_environment_is_looked_up_once_for_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    adjust(session := requests.Session())
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
-    monkeypatch.setenv("NO_PROXY", "api.batch.com")
-    looked_up = settings_for(session, "https://api.moengage.com/a"), settings_for(session, "https://api.batch.com/a")
-    monkeypatch.setenv("HTTPS_PROXY", "http://other:1")
-
-    again = settings_for(session, "https://api.moengage.com/b"), settings_for(session, "https://api.batch.com/b")
-
-    assert [settings["proxies"].get("https") for settings in looked_up] == ["http://proxy:1", None]
-    assert again == looked_up

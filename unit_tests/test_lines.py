@@ -12,11 +12,12 @@ import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 from airbyte_cdk.sources.types import Record
+from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_message
 
 from integration_tests.process import configured_catalog
 from source_campaign_stats import SourceCampaignStats
-from source_campaign_stats.lines import RecordLines, in_lines, record_line
-from source_campaign_stats.run import Entrypoint
+from source_campaign_stats.output.lines import Lines, in_lines, lines_of, record_line
+from source_campaign_stats.process.commands import Entrypoint
 from unit_tests.builders import LOGGER, BatchCep, ConfigBuilder, a_slice, catalog, day, orchestration
 
 STREAM = "orchestration_stats"
@@ -28,7 +29,13 @@ def records(count: int, size: int) -> Iterator[Record]:
         yield Record(data={"number": number, "text": "x" * size}, stream_name="s", associated_slice=a_slice())
 
 
-def numbers(lines: RecordLines) -> list[int]:
+def handed_over(count: int, size: int) -> list[Lines]:
+    made = in_lines(records(count, size), "s", a_slice())
+    messages = [stream_data_to_airbyte_message(record.stream_name, record.data) for record in made]
+    return [lines for message in messages if (lines := lines_of(message))]
+
+
+def numbers(lines: Lines) -> list[int]:
     return [json.loads(line)["record"]["data"]["number"] for line in lines.text.splitlines()]
 
 
@@ -72,15 +79,14 @@ def test_a_line_is_what_the_cdk_prints_for_the_record(data: dict[str, Any]) -> N
 
 
 def test_all_records_are_handed_over_in_their_order() -> None:
-    handed = list(in_lines(records(1000, size=1000), "s", a_slice()))
+    handed = handed_over(1000, size=1000)
 
     assert [number for lines in handed for number in numbers(lines)] == list(range(1000))
     assert [lines.count for lines in handed] == [len(numbers(lines)) for lines in handed]
 
 
 def test_narrow_records_are_handed_over_many_at_a_time_and_wide_ones_one_by_one() -> None:
-    narrow = list(in_lines(records(1000, size=1000), "s", a_slice()))
-    wide = list(in_lines(records(3, size=400_000), "s", a_slice()))
+    narrow, wide = handed_over(1000, size=1000), handed_over(3, size=400_000)
 
     assert (len(narrow), len(wide)) == (5, 3), "of about 250 kB each"
 
@@ -131,10 +137,12 @@ def test_a_state_comes_after_its_records_and_tells_their_number(cep: BatchCep, t
     assert [state["sourceStats"]["recordCount"] for state in states] == [20.0] + [0.0] * (len(states) - 1)
 
 
-def test_the_stream_is_running_before_its_first_record_and_the_log_counts_them(
+def test_the_stream_is_running_before_its_first_record_and_the_log_counts_each_record(
     cep: BatchCep, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cep.with_orchestrations(orchestration("o1")).with_days("o1", day("2026-11-01"), day("2026-11-02"))
+
+    caplog.set_level("INFO", "airbyte")
 
     messages = printed(tmp_path)
 
@@ -146,4 +154,5 @@ def test_the_stream_is_running_before_its_first_record_and_the_log_counts_them(
     first_record = next(number for number, message in enumerate(messages) if message["type"] == "RECORD")
     assert len(statuses) == 1
     assert statuses[0] < first_record
-    assert f"Read 2 records from {STREAM} stream" in caplog.text
+    assert f"{STREAM}: 2 records from 1 of 1 orchestrations" in caplog.text
+    assert "Read 1 records" not in caplog.text, "the CDK counts what it is handed"

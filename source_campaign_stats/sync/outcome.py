@@ -4,12 +4,14 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from enum import Enum
 
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.errors import traced
+from source_campaign_stats.output.errors import traced
+from source_campaign_stats.sync.rows import label
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -18,13 +20,33 @@ REFUSALS_IN_A_ROW = 10
 _SLICES_BETWEEN_PROGRESS_LINES = 100
 
 
-@dataclass
-class Ledger:
-    """The book of one stream in one sync, shared by its reader and its cursor; safe to use from many threads.
+class Fate(Enum):
+    """What can become of a slice."""
 
-    A stream ends at once when a failure is not about one campaign (`end`): slices that have not begun then make
-    no request, and their number is not counted as read. Failures of single campaigns are collected, so that the
-    stream tells them in one error when the last slice is done (`verdict`).
+    READ = "all of its rows were handed on"
+    GONE = "the vendor does not know this one campaign any more, so it has no rows"
+    REFUSED = "the vendor refuses this one campaign: its rows are missing"
+    FAILED = "the stream can't go on"
+    NOT_ASKED = "the stream had ended before it was read whole"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one slice: with the number of its records, or the vendor's message, or the error."""
+
+    fate: Fate
+    records: int = 0
+    message: str | None = None
+    error: AirbyteTracedException | None = None
+
+
+@dataclass
+class Outcomes:
+    """The outcomes of one stream in one sync; many threads settle them, `DayCursor` moves the state by them.
+
+    A stream ends at once when a failure is not about one campaign: slices that have not begun then make no request.
+    Failures of single campaigns are collected, so that the stream tells them in one error when the last slice is done
+    (`verdict`).
     """
 
     stream_name: str
@@ -49,47 +71,51 @@ class Ledger:
         with self._lock:
             return stream_slice in self._missing
 
-    def miss(self, stream_slice: StreamSlice) -> None:
-        """A slice that made no request, or failed, after the stream had ended."""
+    def settle(self, stream_slice: StreamSlice, outcome: Outcome) -> AirbyteTracedException | None:
+        """Enters what became of a slice; the error that ends the stream, if it is this one."""
         with self._lock:
-            self._missing.add(stream_slice)
-
-    def succeed(self, records: int, label: str) -> None:
-        with self._lock:
-            self.read += 1
-            self.records += records
-            self._refusals_in_a_row = 0
-            self._log_progress(label)
-
-    def leave_out(self, message: str) -> None:
-        """A campaign that the vendor deleted since it was listed."""
-        with self._lock:
-            self.read += 1
-            self.gone.append(message)
-            LOGGER.warning("%s: %s", self.stream_name, message)
-
-    def refuse(self, stream_slice: StreamSlice, message: str) -> AirbyteTracedException | None:
-        """A campaign that the vendor refuses; the error that ends the stream if there are too many of them."""
-        with self._lock:
-            self._missing.add(stream_slice)
-            self.refused.append(message)
-            self._refusals_in_a_row += 1
-            LOGGER.warning("%s: %s", self.stream_name, message)
-            if self._refusals_in_a_row < REFUSALS_IN_A_ROW:
+            if outcome.fate is Fate.READ:
+                self.read += 1
+                self.records += outcome.records
+                self._refusals_in_a_row = 0
+                self._log_progress(label(stream_slice))
                 return None
-            return traced(
-                f"{self.stream_name}: {REFUSALS_IN_A_ROW} refusals in a row, so the stream was stopped. "
-                f"The last one: {message}",
-                FailureType.config_error,
-            )
+            message = f"{label(stream_slice)}: {outcome.message}"
+            if outcome.fate is Fate.GONE:
+                self.read += 1
+                self.gone.append(message)
+                LOGGER.warning("%s: %s", self.stream_name, message)
+                return None
+            self._missing.add(stream_slice)
+            if outcome.fate is Fate.REFUSED:
+                return self._refuse(stream_slice, message)
+            return self._end_by(outcome.error, stream_slice) if outcome.error else None
 
-    def end(self, error: BaseException) -> bool:
-        """Ends the stream; False if it has ended before, so that one failure is told once."""
+    def end(self, error: BaseException) -> None:
+        """Ends the stream before its first slice."""
         with self._lock:
-            if self.has_ended:
-                return False
-            self.ended_by = error
-            return True
+            self.ended_by = self.ended_by or error
+
+    def _refuse(self, stream_slice: StreamSlice, message: str) -> AirbyteTracedException | None:
+        self.refused.append(message)
+        self._refusals_in_a_row += 1
+        LOGGER.warning("%s: %s", self.stream_name, message)
+        if self._refusals_in_a_row < REFUSALS_IN_A_ROW:
+            return None
+        too_many = traced(
+            f"{self.stream_name}: {REFUSALS_IN_A_ROW} refusals in a row, so the stream was stopped. "
+            f"The last one: {message}",
+            FailureType.config_error,
+        )
+        return self._end_by(too_many, stream_slice)
+
+    def _end_by(self, error: AirbyteTracedException, stream_slice: StreamSlice) -> AirbyteTracedException | None:
+        """One failure is told once: those that were under way when the stream ended mostly have the same reason."""
+        if self.has_ended:
+            LOGGER.info("%s: failed likewise after the stream had ended", label(stream_slice))
+            return None
+        self.ended_by = error
+        return error
 
     def verdict(self) -> AirbyteTracedException | None:
         """What the stream has to say when all its slices are done; None when every row was read."""
@@ -111,7 +137,7 @@ class Ledger:
                 )
             return self.ended_by if isinstance(self.ended_by, AirbyteTracedException) else None
 
-    def _log_progress(self, label: str) -> None:
+    def _log_progress(self, name: str) -> None:
         done = self.read + len(self.refused)
         if self.planned is None or done == self.planned:
             return
@@ -120,7 +146,7 @@ class Ledger:
             LOGGER.info(
                 "%s: %s, %s of %s %s, %s records so far, about %s left",
                 self.stream_name,
-                label,
+                name,
                 f"{done:,}",
                 f"{self.planned:,}",
                 self.unit,

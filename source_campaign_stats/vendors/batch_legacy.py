@@ -1,8 +1,9 @@
 """Batch MEP ("legacy"): the campaigns of each app and their statistics (`campaigns/list`, `campaigns/stats`)."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -12,10 +13,11 @@ from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilte
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.types import Config, StreamSlice
 
-from source_campaign_stats.cursor import WindowedRouter
-from source_campaign_stats.days import Window
-from source_campaign_stats.http import decoded, taken
-from source_campaign_stats.records import as_array, with_timestamps
+from source_campaign_stats.http.answers import decoded, taken
+from source_campaign_stats.settings.vendor import Probe, Settings, Vendor
+from source_campaign_stats.sync.campaigns import CampaignRouter
+from source_campaign_stats.sync.days import Window
+from source_campaign_stats.vendors.records import as_array, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -63,7 +65,7 @@ class OnlyConfiguredCampaigns(RecordFilter):
 
 
 @dataclass
-class CampaignsOfApps(WindowedRouter):
+class CampaignsOfApps(CampaignRouter):
     """Names the campaigns to ask: those configured for an app, else those that the app's list has.
 
     The partition holds the app's name and never its key, because a partition can be printed. Campaigns in dev
@@ -114,3 +116,35 @@ def _slice(window: Window, app: str, token: str, name: str | None) -> StreamSlic
         cursor_slice=window.as_slice(),
         extra_fields={"name": name, "configured": name is None},
     )
+
+
+def _probes(settings: Settings, today: date) -> list[Probe]:
+    """One for each app, since each has a key of its own."""
+    return [
+        Probe(
+            "legacy_campaigns",
+            what=f', app "{app["name"]}"',
+            partition={"app": app["name"]},
+            params={"limit": 1, "live": "true"},
+        )
+        for app in settings["apps"]
+    ]
+
+
+def _complaints(settings: Settings) -> Iterator[str]:
+    """What no single app shows: names and keys that two of them share."""
+    apps = settings["apps"]
+    names = [app["name"] for app in apps]
+    for name in names:
+        if names.count(name) > 1:
+            yield f'Two apps are named "{name}". Give each app a name of its own: it is part of the rows\' key.'
+    by_key: dict[str, str] = {}
+    for app in apps:
+        if (other := by_key.setdefault(app["api_key"], app["name"])) != app["name"]:
+            yield (
+                f'The apps "{other}" and "{app["name"]}" have the same "Live API key". '
+                "Each platform of an app has its own: enter each once."
+            )
+
+
+BATCH_LEGACY = Vendor(name="batch_legacy", ids_in_headers=frozenset(), probes=_probes, complaints=_complaints)

@@ -11,7 +11,7 @@ from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
 
-from source_campaign_stats.errors import transient_error
+from source_campaign_stats.output.errors import transient_error
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -70,7 +70,7 @@ class NameOrigin(RecordTransformation):
     """Writes into each record where it comes from, exactly as configured (Jinja would turn ids into numbers).
 
     `from_slice` maps a column to a field of the slice, `from_settings` one to the path of a setting.
-    Example: `{"from_slice": {"date": "start_time"}, "from_settings": {"project_key": ["batch", "project_key"]}}`.
+    Example: `{"from_slice": {"date": "start_time"}, "from_settings": {"account": ["acme", "account_id"]}}`.
     """
 
     from_slice: Mapping[str, str] = field(default_factory=dict)

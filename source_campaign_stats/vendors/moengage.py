@@ -1,8 +1,10 @@
 """MoEngage: campaigns (`campaigns/meta`) and their statistics (`campaign-stats`)."""
 
+import base64
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from threading import Event, Lock
 from typing import Any
 
@@ -14,9 +16,10 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 )
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
-from source_campaign_stats.errors import transient_error
-from source_campaign_stats.http import decoded, taken
-from source_campaign_stats.records import as_array, with_timestamps
+from source_campaign_stats.http.answers import decoded, taken
+from source_campaign_stats.output.errors import transient_error
+from source_campaign_stats.settings.vendor import Probe, Settings, Vendor
+from source_campaign_stats.vendors.records import as_array, with_timestamps
 
 _TIMESTAMPS = ("campaign_start_time",)
 _IDS_IN_A_CALL = 10
@@ -183,3 +186,24 @@ def leaves(campaign_id: str, elements: Iterable[Mapping[str, Any]]) -> Iterator[
 
 def _items(parent: Mapping[str, Any] | None, name: str) -> Iterable[tuple[str, Any]]:
     return ((parent or {}).get(name) or {}).items()
+
+
+def _probes(settings: Settings, today: date) -> list[Probe]:
+    """Statistics and not the list, because only those show that the feature is off for the account (403)."""
+    page = Page(campaign_ids=settings.get("campaign_ids", [])[:1] or None)
+    yesterday = today - timedelta(days=1)
+    return [Probe("moengage_campaign_stats", day=yesterday, body={"limit": 1}, page={"next_page_token": page})]
+
+
+def _keys_in_headers(settings: Settings) -> set[str]:
+    """What Basic authorization makes of workspace id and key; the settings are as they were typed."""
+    pair = f"{str(settings.get('workspace_id', '')).strip()}:{str(settings.get('api_key', '')).strip()}"
+    return {base64.b64encode(pair.encode()).decode()}
+
+
+MOENGAGE = Vendor(
+    name="moengage",
+    ids_in_headers=frozenset({"workspace_id"}),
+    probes=_probes,
+    keys_in_headers=_keys_in_headers,
+)

@@ -1,41 +1,15 @@
-"""No secret in any output: what counts as one, and the last gate that every line passes."""
+"""The last gate that every line of the output passes."""
 
-import base64
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, TextIO
-from urllib.parse import quote, quote_plus, unquote, urlsplit
-
-from source_campaign_stats.configuration import secrets_in
 
 MASK = "****"
-# Shorter texts are no key that a vendor takes; replacing them would break the protocol's own words.
-_SHORTEST_SECRET = 4
 # In a record a short text is more likely a number or a name than a key.
 _SHORTEST_SECRET_IN_RECORDS = 12
 _RECORD = '{"type":"RECORD"'
 # Values under these names are words of the Airbyte protocol, or names of streams.
 _WORDS_OF_THE_PROTOCOL = {"type", "level", "status", "failure_type", "stream", "stream_descriptor", "state"}
-
-
-def spellings(config: Mapping[str, Any], specification: Mapping[str, Any]) -> list[str]:
-    """Every way in which a secret of this configuration could be printed, longest first.
-
-    A key appears as typed, stripped, in the pieces around a pasted line break, escaped in JSON, quoted in a
-    URL, and (MoEngage) inside the Basic header; the password of a proxy is one too.
-    """
-    found: set[str] = set()
-    for secret in secrets_in(config, specification) | _proxy_passwords():
-        for text in (secret, secret.strip(), *secret.split()):
-            printed = repr(text)[1:-1]
-            found |= {text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1]}
-            found |= {printed, json.dumps(printed)[1:-1]}
-    moengage = config.get("moengage")
-    if isinstance(moengage, Mapping):
-        pair = f"{str(moengage.get('workspace_id', '')).strip()}:{str(moengage.get('api_key', '')).strip()}"
-        found.add(base64.b64encode(pair.encode()).decode())
-    return sorted((text for text in found if len(text) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -94,9 +68,3 @@ class RedactingStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-def _proxy_passwords() -> set[str]:
-    names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
-    passwords = {urlsplit(os.environ.get(name, "")).password for name in names}
-    return {text for password in passwords if password for text in (password, unquote(password))}

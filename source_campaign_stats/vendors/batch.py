@@ -16,10 +16,12 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
-from source_campaign_stats.cursor import WindowedRouter
-from source_campaign_stats.days import Window
-from source_campaign_stats.http import VendorErrorHandler, decoded, taken
-from source_campaign_stats.records import as_array, as_timestamp, with_timestamps
+from source_campaign_stats.http.answers import decoded, taken
+from source_campaign_stats.http.error_handler import VendorErrorHandler
+from source_campaign_stats.settings.vendor import Probe, Settings, Vendor
+from source_campaign_stats.sync.campaigns import CampaignRouter
+from source_campaign_stats.sync.days import Window
+from source_campaign_stats.vendors.records import as_array, as_timestamp, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -99,7 +101,7 @@ class OrchestrationStatsExtractor(RecordExtractor):
 
 
 @dataclass
-class OrchestrationsWithRows(WindowedRouter):
+class OrchestrationsWithRows(CampaignRouter):
     """Names the orchestrations that can have rows in the window: a call for any other is wasted."""
 
     campaigns: AbstractStream
@@ -240,3 +242,10 @@ def _date(timestamp: Any) -> date | None:
 
 def _text(item: Mapping[str, Any], name: str) -> str:
     return str(item.get(name) or "").strip().lower()
+
+
+def _probes(settings: Settings, today: date) -> list[Probe]:
+    return [Probe("orchestrations", params={"limit": 1})]
+
+
+BATCH = Vendor(name="batch", ids_in_headers=frozenset({"project_key"}), probes=_probes)

@@ -4,6 +4,8 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.exceptions import BaseBackoffException
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_campaign_stats.cdk.door import cause_of
+
 
 class ItemGoneError(AirbyteTracedException):
     """The vendor does not know this one campaign (any more): the others can be read."""
@@ -43,7 +45,7 @@ def in_plain_words(error: BaseException, subject: str) -> AirbyteTracedException
     The CDK wraps a retry that gave up into "Exhausted available request attempts. Please see logs …"; the
     sentence of our error handler is inside.
     """
-    cause = getattr(error, "_exception", None)
+    cause = cause_of(error)
     if isinstance(cause, BaseBackoffException):
         return traced(f"{subject}: {cause.args[0]}", FailureType.transient_error, error)
     if isinstance(error, AirbyteTracedException):

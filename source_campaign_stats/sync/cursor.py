@@ -1,67 +1,24 @@
-"""The state of a statistics stream: the days that were asked for."""
+"""Which slices a statistics stream asks, and the state that follows from what became of them."""
 
-import itertools
 import logging
 import threading
-from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import date, timedelta
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
-from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
-from airbyte_cdk.sources.declarative.partition_routers import PartitionRouter
-from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.sources.types import Record, StreamSlice
 
-from source_campaign_stats.days import FIRST_DAY, ONE_DAY, Window, day_in_state, window_to_ask
-from source_campaign_stats.errors import config_error, in_plain_words
-from source_campaign_stats.ledger import Ledger
-from source_campaign_stats.reading import ListReader
+from source_campaign_stats.output.errors import config_error, in_plain_words
+from source_campaign_stats.sync.campaigns import CampaignRouter
+from source_campaign_stats.sync.days import FIRST_DAY, ONE_DAY, Window, window_to_ask
+from source_campaign_stats.sync.outcome import Outcomes
+from source_campaign_stats.sync.state import day_in_state, state_of
 
 LOGGER = logging.getLogger("airbyte")
-
-
-class WindowedRouter(PartitionRouter):
-    """A partition router that names the campaigns which can have rows in a window.
-
-    `campaigns` is the stream that lists them; `list_reader` (given by the factory) reads it once in a sync.
-    """
-
-    campaigns: AbstractStream
-    list_reader: ListReader
-    # What one slice stands for in log lines.
-    unit: ClassVar[str] = "campaigns"
-
-    @abstractmethod
-    def slices_within(self, window: Window) -> list[StreamSlice]:
-        """A slice for the window and each campaign to ask for; raises if the list can't be read whole."""
-
-    def read_list(self, is_wanted: Callable[[StreamSlice], bool] = lambda _: True) -> Iterator[Record]:
-        """Every item of the wanted slices of the list; raises what ended the list before the first item."""
-        slices = [cast(StreamSlice, part.to_slice()) for part in self.campaigns.generate_partitions()]
-        whole = [self.list_reader.whole_slice(part) for part in slices if is_wanted(part)]
-        return itertools.chain.from_iterable(whole)
-
-    def stream_slices(self) -> Iterable[StreamSlice]:
-        raise NotImplementedError("DayCursor asks for slices_within(window)")
-
-    def get_stream_state(self) -> None:
-        return None
-
-    def get_request_params(self, **_: Any) -> Mapping[str, Any]:
-        return {}
-
-    def get_request_headers(self, **_: Any) -> Mapping[str, Any]:
-        return {}
-
-    def get_request_body_data(self, **_: Any) -> Mapping[str, Any]:
-        return {}
-
-    def get_request_body_json(self, **_: Any) -> Mapping[str, Any]:
-        return {}
 
 
 class DayCursor(Cursor):
@@ -71,8 +28,8 @@ class DayCursor(Cursor):
     rows is asked for more days on every sync), ask for two days in the last window, and move on past a list that
     failed half-way. State: `{"date": "2026-11-20"}`, for a whole stream, however many campaigns it has.
 
-    `daily` streams (MoEngage) have one slice a day and a state after each day. The others have one slice a
-    campaign for the whole window, and their state moves once, when the last campaign was read.
+    A stream without a router has one slice a day and a state after each day. One with a router has one slice a
+    campaign for the whole window, and its state moves once, when the last campaign was read.
     """
 
     def __init__(
@@ -86,13 +43,13 @@ class DayCursor(Cursor):
         today: date,
         lookback: timedelta,
         earliest: date | None,
-        router: WindowedRouter | None,
+        router: CampaignRouter | None,
         at_once: int,
-        emit_state: Callable[[AirbyteMessage], None],
         state_manager: ConnectorStateManager,
+        output: MessageRepository,
     ) -> None:
         self.cursor_field = CursorField(cursor_field)
-        self.ledger = Ledger(stream_name, unit=router.unit if router else "days")
+        self.outcomes = Outcomes(stream_name, unit=router.unit if router else "days")
         self._stream_name = stream_name
         self._state: MutableMapping[str, Any] = dict(state)
         try:
@@ -106,10 +63,8 @@ class DayCursor(Cursor):
         self._router = router
         # A slice is handed out when there is a place for it; its reader frees the place.
         self.places = threading.Semaphore(at_once)
-        # Straight into the queue, behind the records: out of the CDK's shared buffer another thread could take a
-        # state and print it before them.
-        self._emit = emit_state
         self._state_manager = state_manager
+        self._output = output
         self._lock = threading.RLock()
         self._window: Window | None = None
         self._slices_to_close = 0
@@ -125,14 +80,14 @@ class DayCursor(Cursor):
             self._window = self._window_of_this_sync()
             slices = self._slices_of(self._window) if self._window else []
         except Exception as error:
-            self.ledger.end(error)
+            self.outcomes.end(error)
             raise in_plain_words(error, f"{self._stream_name}: the list of campaigns could not be read") from error
         if self._window:
             self._next_day = self._window.first
-        self.ledger.planned = self._slices_to_close = len(slices)
+        self.outcomes.planned = self._slices_to_close = len(slices)
         for stream_slice in slices:
             self.places.acquire()
-            if self.ledger.has_ended:
+            if self.outcomes.has_ended:
                 return
             yield stream_slice
         if not slices:
@@ -145,14 +100,14 @@ class DayCursor(Cursor):
         stream_slice = cast(StreamSlice, partition.to_slice())
         with self._lock:
             self._slices_to_close -= 1
-            if self._router is None and not self.ledger.is_missing(stream_slice):
+            if self._router is None and not self.outcomes.is_missing(stream_slice):
                 self._read_days.add(date.fromisoformat(stream_slice[FIRST_DAY]))
                 self._move_over_read_days()
             if self._slices_to_close == 0:
                 self._finish()
 
     def ensure_at_least_one_state_emitted(self) -> None:
-        self.ledger.log_summary()
+        self.outcomes.log_summary()
         self._emit_state()
 
     def should_be_synced(self, record: Record) -> bool:
@@ -193,18 +148,18 @@ class DayCursor(Cursor):
             self._move_state(reached)
 
     def _finish(self) -> None:
-        error = self.ledger.verdict()
+        error = self.outcomes.verdict()
         if error:
             raise error
-        if self._router is not None and self._window and not self.ledger.has_ended:
+        if self._router is not None and self._window and not self.outcomes.has_ended:
             self._move_state(self._window.last)
 
     def _move_state(self, day: date) -> None:
         if self._state_day is None or day > self._state_day:
             self._state_day = day
-        self._state = {self.cursor_field.cursor_field_key: self._state_day.isoformat()}
+        self._state = state_of(self._state_day, self.cursor_field.cursor_field_key)
         self._emit_state()
 
     def _emit_state(self) -> None:
         self._state_manager.update_state_for_stream(self._stream_name, None, self._state)
-        self._emit(self._state_manager.create_state_message(self._stream_name, None))
+        self._output.emit_message(self._state_manager.create_state_message(self._stream_name, None))

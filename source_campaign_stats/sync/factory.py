@@ -4,11 +4,12 @@ The manifest uses the CDK's own vocabulary. Some of the CDK's components lose ro
 one that is built here is made safe, in whatever stream it stands, so that nobody who adds a stream can forget it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from airbyte_cdk.models import AirbyteMessage
+from airbyte_cdk.models import ConfiguredAirbyteCatalog
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import (
     DatetimeBasedCursor,
@@ -25,22 +26,44 @@ from airbyte_cdk.sources.declarative.requesters.request_options.per_partition_re
     PerPartitionRequestOptionsProvider,
 )
 from airbyte_cdk.sources.declarative.retrievers import Retriever
+from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.types import Config
 
-from source_campaign_stats.configuration import today
-from source_campaign_stats.cursor import DayCursor, WindowedRouter
-from source_campaign_stats.http import adjust
-from source_campaign_stats.reading import ListReader, SliceReader
+from source_campaign_stats.http.session import follow_no_redirection
+from source_campaign_stats.settings.clock import today
+from source_campaign_stats.sync.campaigns import CampaignRouter
+from source_campaign_stats.sync.cursor import DayCursor
+from source_campaign_stats.sync.lists import ListReader
+from source_campaign_stats.sync.slices import SliceReader
 
 
 class CampaignStatsComponentFactory(ModelToComponentFactory):
-    """The CDK's factory, with five of its components replaced or guarded; one instance builds one sync."""
+    """The CDK's factory, with five of its components replaced or guarded; one instance builds one sync.
 
-    def __init__(self, emit_state: Callable[[AirbyteMessage], None], as_lines: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._emit_state = emit_state
+    `at_once` is how many slices of one stream are under way, `as_lines` whether records are only printed.
+    """
+
+    def __init__(
+        self,
+        *,
+        output: MessageRepository,
+        states: ConnectorStateManager | None = None,
+        at_once: int = 1,
+        as_lines: bool = False,
+        catalog: ConfiguredAirbyteCatalog | None = None,
+        ask_once: bool = False,
+    ) -> None:
+        self._states = states or ConnectorStateManager()
+        super().__init__(
+            message_repository=output,
+            connector_state_manager=self._states,
+            configured_catalog=catalog,
+            disable_retries=ask_once,
+        )
+        self._output = output
+        self._at_once = at_once
         self._as_lines = as_lines
         self._streams: dict[str, AbstractStream] = {}
         self._lists: dict[str, ListReader] = {}
@@ -57,7 +80,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     def create_custom_component(self, model: Any, config: Config, **kwargs: Any) -> Any:
         """A router reads its list through the same reader as the list's own stream."""
         component = super().create_custom_component(model, config, **kwargs)
-        if isinstance(component, WindowedRouter):
+        if isinstance(component, CampaignRouter):
             component.list_reader = self._lists[component.campaigns.name]
         return component
 
@@ -74,7 +97,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         **kwargs: Any,
     ) -> Retriever:
         """Lists are read whole and once; a failure ends its stream, unless it is about one campaign."""
-        if isinstance(partition_router, WindowedRouter) and request_options_provider:
+        if isinstance(partition_router, CampaignRouter) and request_options_provider:
             request_options_provider = PerPartitionRequestOptionsProvider(partition_router, request_options_provider)
         retriever = super().create_simple_retriever(
             model,
@@ -87,16 +110,16 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             **kwargs,
         )
         if isinstance(cursor, DayCursor):
-            return SliceReader(retriever, cursor.ledger, primary_key, cursor.places, self._as_lines)
+            return SliceReader(retriever, cursor.outcomes, primary_key, cursor.places, self._as_lines)
         self._lists[name] = ListReader(retriever, name, [primary_key] if isinstance(primary_key, str) else primary_key)
         return self._lists[name]
 
     def create_http_requester(
         self, model: HttpRequester, config: Config, *args: Any, **kwargs: Any
     ) -> HttpRequesterComponent:
-        """A requester whose session is adjusted: see `adjust` for how."""
+        """A requester that follows no redirection."""
         requester = super().create_http_requester(model, config, *args, **kwargs)
-        adjust(requester._http_client._session)
+        follow_no_redirection(requester)
         return requester
 
     def create_concurrent_cursor_from_datetime_based_cursor(  # type: ignore[override]
@@ -124,39 +147,37 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         router: PartitionRouter | None,
     ) -> DayCursor:
         """The cursor that a `DatetimeBasedCursor` of the manifest stands for: see `DayCursor` for why."""
-        if router is not None and not isinstance(router, WindowedRouter):
-            raise ValueError(f"{stream_name}: the partition router has to be a WindowedRouter")
+        if router is not None and not isinstance(router, CampaignRouter):
+            raise ValueError(f"{stream_name}: the partition router has to be a CampaignRouter")
         model = DatetimeBasedCursor.parse_obj(definition)
         start: Any = model.start_datetime
         earliest = None
         if isinstance(start, MinMaxDatetime):
             start, earliest = start.datetime, start.min_datetime
-        state = self._connector_state_manager.get_stream_state(stream_name, None)
         return DayCursor(
             stream_name=stream_name,
             cursor_field=model.cursor_field,
-            state=state,
+            state=self._states.get_stream_state(stream_name, None),
             start=_day(start, config),
             last=_day(model.end_datetime, config),
             today=today(config),
             lookback=_days(model.lookback_window, config),
             earliest=_day(earliest, config) if earliest else None,
             router=router,
-            at_once=slices_at_once(config),
-            emit_state=self._emit_state,
-            state_manager=self._connector_state_manager,
+            at_once=self._at_once,
+            state_manager=self._states,
+            output=self._output,
         )
 
 
-def slices_at_once(config: Config) -> int:
+def slices_at_once(workers: int, vendors: int) -> int:
     """How many slices of one vendor are under way: a share of the workers, so that no vendor waits for another.
 
     With one crowd of workers, all of them would queue for the slowest vendor's budget while the others idle. Each
     vendor's statistics keep one worker busy with handing out slices.
     Example: 20 workers and 3 vendors -> 5.
     """
-    vendors = sum(vendor in config for vendor in ("batch", "batch_legacy", "moengage"))
-    return max((int(config["num_workers"]) - vendors) // vendors, 1)
+    return max((workers - vendors) // vendors, 1)
 
 
 def _rendered(template: Any, config: Config) -> str:

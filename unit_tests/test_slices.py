@@ -2,18 +2,17 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from typing import Any, cast
 
 import pytest
 from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.errors import ItemGoneError, ItemRefusedError, config_error, transient_error
-from source_campaign_stats.ledger import Ledger
-from source_campaign_stats.reading import ListReader, SliceReader
-from source_campaign_stats.turns import Turn
-from unit_tests.builders import Worker, a_slice
+from source_campaign_stats.output.errors import ItemGoneError, ItemRefusedError, config_error, transient_error
+from source_campaign_stats.sync.lists import ListReader
+from source_campaign_stats.sync.outcome import Outcomes
+from source_campaign_stats.sync.slices import SliceReader
+from unit_tests.builders import a_slice
 
 
 class Vendor:
@@ -35,7 +34,7 @@ def list_of(vendor: Vendor) -> ListReader:
 
 
 def slices_of(vendor: Vendor, planned: int = 100) -> SliceReader:
-    return SliceReader(vendor, Ledger("stats", planned=planned), ["id", "date"], threading.Semaphore(0))  # type: ignore[arg-type]
+    return SliceReader(vendor, Outcomes("stats", planned=planned), ["id", "date"], threading.Semaphore(0))  # type: ignore[arg-type]
 
 
 def failing(error: Exception, *before: dict[str, Any]) -> Vendor:
@@ -130,7 +129,7 @@ def test_a_key_is_put_out_once_and_only_for_the_days_asked() -> None:
     reader = slices_of(Vendor(lambda _: ({"id": "o1", "date": of} for of in dates)))
 
     assert [record["date"] for record in read(reader, campaign("o1"))] == ["2026-11-01", "2026-11-20"]
-    assert (reader.ledger.read, reader.ledger.records) == (1, 2)
+    assert (reader.outcomes.read, reader.outcomes.records) == (1, 2)
 
 
 def test_after_the_end_no_request_is_made() -> None:
@@ -143,7 +142,7 @@ def test_after_the_end_no_request_is_made() -> None:
         assert read(reader, campaign(f"x{number}")) == []
 
     assert vendor.asked == 1
-    assert reader.ledger.is_missing(campaign("x5"))
+    assert reader.outcomes.is_missing(campaign("x5"))
 
 
 def test_slices_under_way_when_the_stream_ends_tell_no_second_error() -> None:
@@ -181,11 +180,11 @@ def test_a_slice_under_way_asks_for_no_further_page_after_the_stream_has_ended()
     reader, part = slices_of(Vendor(pages)), campaign("a")
     records = iter(reader.read_records({}, part))
     next(iter(records))
-    reader.ledger.end(config_error("the key was refused"))
+    reader.outcomes.end(config_error("the key was refused"))
 
     assert list(records) == []
     assert pages_asked == [0, 1], "it went on paging"
-    assert reader.ledger.is_missing(part)
+    assert reader.outcomes.is_missing(part)
 
 
 def test_a_list_under_way_asks_for_no_further_page_after_another_slice_has_failed() -> None:
@@ -221,16 +220,16 @@ def test_a_deleted_campaign_is_left_out() -> None:
     reader = slices_of(failing(ItemGoneError(message="unknown")))
 
     assert read(reader, campaign("o1")) == []
-    assert reader.ledger.gone == ['o1 "Name of o1": unknown']
-    assert not reader.ledger.has_ended
+    assert reader.outcomes.gone == ['o1 "Name of o1": unknown']
+    assert not reader.outcomes.has_ended
 
 
 def test_a_configured_campaign_that_is_unknown_is_refused() -> None:
     reader = slices_of(failing(ItemGoneError(message="unknown")))
 
     assert read(reader, campaign("o1", configured=True)) == []
-    assert len(reader.ledger.refused) == 1
-    assert reader.ledger.is_missing(campaign("o1"))
+    assert len(reader.outcomes.refused) == 1
+    assert reader.outcomes.is_missing(campaign("o1"))
 
 
 def test_the_tenth_refusal_in_a_row_ends_the_stream() -> None:
@@ -256,23 +255,5 @@ def test_a_slice_whose_reader_fails_half_way_does_not_count_as_read() -> None:
     reader = slices_of(failing(ItemRefusedError(message="x"), {"id": "o1", "date": "2026-11-02"}))
 
     assert len(read(reader, campaign("o1"))) == 1
-    assert reader.ledger.read == 0
-    assert reader.ledger.is_missing(campaign("o1"))
-
-
-# --- Turns ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("failure", [None, transient_error("cut")])
-def test_a_slice_or_a_list_that_was_read_gives_back_its_turn(turn: Turn, failure: Exception | None) -> None:
-    def answer(_: StreamSlice) -> Iterable[dict[str, Any]]:
-        turn.take()
-        yield {"id": 1, "date": "2026-11-10"}
-        if failure:
-            raise failure
-
-    for reader, part in ((slices_of(Vendor(answer)), campaign("a")), (list_of(Vendor(answer)), a_slice())):
-        with pytest.raises(AirbyteTracedException, match="cut") if failure else nullcontext():
-            read(reader, part)
-        other = Worker(lambda: (turn.take(), turn.give_back()))
-        assert other.goes_on(), f"{reader} kept the turn"
+    assert reader.outcomes.read == 0
+    assert reader.outcomes.is_missing(campaign("o1"))

@@ -1,9 +1,7 @@
 """Which days a sync asks for: arithmetic with dates, without any request."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 ONE_DAY = timedelta(days=1)
 # The names under which a slice holds its first and last day; the manifest's `stream_interval` has them too.
@@ -38,15 +36,3 @@ def window_to_ask(
     first = max(start, state - lookback) if state else start
     first = max(first, earliest) if earliest else first
     return Window(first, last) if first <= last else None
-
-
-def day_in_state(state: Mapping[str, Any], cursor_field: str) -> date | None:
-    """The last day asked, from the state of this or an older version.
-
-    Shapes: `{"date": "2026-11-20"}` (this version's), and the CDK's global cursor
-    `{"use_global_cursor": true, "state": {"date": "2026-11-20"}, "lookback_window": 1}`.
-    Raises ValueError for a date that is none.
-    """
-    inner = state.get("state")
-    text = (inner if isinstance(inner, Mapping) else state).get(cursor_field)
-    return date.fromisoformat(str(text)[:10]) if text else None

@@ -1,0 +1,1 @@
+"""The one door to airbyte-cdk's private parts: see `door.py`."""

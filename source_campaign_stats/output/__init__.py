@@ -1,0 +1,1 @@
+"""What leaves the process: errors in words, no secrets, records as lines."""

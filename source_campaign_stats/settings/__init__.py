@@ -1,0 +1,1 @@
+"""What a person typed: cleaned, completed, and refused in words."""

@@ -1,0 +1,106 @@
+"""The configuration as a person typed it, cleaned and completed with the specification's defaults."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from source_campaign_stats.settings.specification import Schema, settings_of
+from source_campaign_stats.settings.vendor import Vendor
+
+# The property that says whether a vendor is read; a configuration made by API or Terraform need not have it.
+USE = "use"
+READ, NOT_USED = "on", "off"
+
+
+def cleaned(config: Mapping[str, Any], specification: Schema, vendors: Sequence[Vendor]) -> dict[str, Any]:
+    """The configuration with the vendors that are read, texts stripped, and the specification's defaults filled in.
+
+    Never raises. A vendor that is not used is left out; a group that is no group becomes None. A key of a wrong shape
+    is left out, so that nothing can quote it; `complaint` then says that it is missing.
+    Example: `{"acme": {"api_key": " k\\n", "account_id": 7}, "other": {"use": "off"}}` becomes
+    `{"acme": {"api_key": "k", "account_id": "7", "lookback_days": 30}, "timezone": "UTC", …}`.
+    """
+    result: dict[str, Any] = _without_null(copy.deepcopy(dict(config)))
+    for vendor in vendors:
+        settings = settings_of(specification["properties"][vendor.name])
+        group = result.get(vendor.name, {})
+        if not isinstance(group, dict):
+            result[vendor.name] = None
+        elif not _is_read(group, settings):
+            result.pop(vendor.name, None)
+        else:
+            if group.get(USE) == READ:
+                del group[USE]
+            _clean(group, settings, vendor)
+    names = {vendor.name for vendor in vendors}
+    _clean(result, {name: schema for name, schema in settings_of(specification).items() if name not in names})
+    return result
+
+
+def is_credential(name: str, schema: Schema, vendor: Vendor | None) -> bool:
+    """Whether a setting is sent to the vendor as it is, so that it has to be a key and nothing else."""
+    return bool(schema.get("airbyte_secret")) or (vendor is not None and name in vendor.ids_in_headers)
+
+
+def _is_read(group: Mapping[str, Any], settings: Mapping[str, Schema]) -> bool:
+    """Whether a vendor is read: as its choice says, else if anything but a default is filled in.
+
+    A choice that is neither of the two counts as read, so that it is told.
+    """
+    if group.get(USE) in (READ, NOT_USED):
+        return bool(group[USE] == READ)
+    return any(not _is_blank(value) and value != settings.get(name, {}).get("default") for name, value in group.items())
+
+
+def _is_blank(value: Any) -> bool:
+    """Whether nothing is filled in: an empty text, or a list or group of nothing else."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, (dict, list)):
+        return all(map(_is_blank, value.values() if isinstance(value, dict) else value))
+    return value is None
+
+
+def _clean(values: dict[str, Any], settings: Mapping[str, Schema], vendor: Vendor | None = None) -> None:
+    for name, schema in settings.items():
+        if "default" in schema:
+            values.setdefault(name, schema["default"])
+        if name not in values:
+            continue
+        value = values[name] = _cleaned_value(values[name], schema)
+        if schema["type"] == "array" and _is_blank(value):
+            # An empty list is what the Airbyte form sends for a list nobody filled in.
+            del values[name]
+        elif is_credential(name, schema, vendor) and not isinstance(value, str):
+            del values[name]
+
+
+def _cleaned_value(value: Any, schema: Schema) -> Any:
+    if schema["type"] == "string":
+        return _as_text(value)
+    if schema["type"] == "integer" and isinstance(value, float) and value.is_integer():
+        # Terraform sends 30.0.
+        return int(value)
+    if schema["type"] == "array" and isinstance(value, list):
+        if schema["items"]["type"] == "object":
+            for entry in value:
+                if isinstance(entry, dict):
+                    _clean(entry, settings_of(schema["items"]))
+            return value
+        texts = [_as_text(item) for item in value]
+        return [text for position, text in enumerate(texts) if text != "" and text not in texts[:position]]
+    return value
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() if isinstance(value, str) else value
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_null(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_null(item) for item in value]
+    return value

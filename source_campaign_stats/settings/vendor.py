@@ -1,0 +1,42 @@
+"""What the shared code needs to know of a vendor, beside the manifest and the specification."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One small request of `check` that shows whether a credential works.
+
+    `stream` is the stream whose requester is used, `partition` and `day` make its slice, `params` and `body` keep it
+    small, and `page` is the token of the page that is asked. `what` follows the vendor's title: `, app "Shop iOS"`.
+    """
+
+    stream: str
+    what: str = ""
+    partition: Mapping[str, Any] = field(default_factory=dict)
+    day: date | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    page: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A vendor: its group of settings and what only this vendor has of the things that all of them have.
+
+    `name` is that of its group in the specification and in the configuration. `ids_in_headers` are the settings that
+    are sent as they are and are no secrets. `probes` takes the settings and today's date; `complaints` takes settings
+    of which each alone is right and yields what is wrong with them together; `keys_in_headers` gives the forms in which
+    a key is sent, beside the key itself.
+    """
+
+    name: str
+    ids_in_headers: frozenset[str]
+    probes: Callable[[Settings, date], list[Probe]]
+    complaints: Callable[[Settings], Iterator[str]] = lambda settings: iter(())
+    keys_in_headers: Callable[[Settings], set[str]] = lambda settings: set()

@@ -1,0 +1,1 @@
+"""One sync: which days are asked, of which campaigns, what became of each, and the state that follows."""

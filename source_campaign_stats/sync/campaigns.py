@@ -1,0 +1,53 @@
+"""Which campaigns a sync asks, for a vendor whose statistics are asked one campaign at a time."""
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, cast
+
+from airbyte_cdk.sources.declarative.partition_routers import PartitionRouter
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.sources.types import Record, StreamSlice
+
+from source_campaign_stats.sync.days import Window
+from source_campaign_stats.sync.lists import ListReader
+
+
+class CampaignRouter(PartitionRouter):
+    """A partition router that names the campaigns which can have rows in a window.
+
+    `campaigns` is the stream that lists them; `list_reader` (given by the factory) reads it once in a sync.
+    """
+
+    campaigns: AbstractStream
+    list_reader: ListReader
+    # What one slice stands for in log lines.
+    unit: ClassVar[str] = "campaigns"
+
+    @abstractmethod
+    def slices_within(self, window: Window) -> list[StreamSlice]:
+        """A slice for the window and each campaign to ask for; raises if the list can't be read whole."""
+
+    def read_list(self, is_wanted: Callable[[StreamSlice], bool] = lambda _: True) -> Iterator[Record]:
+        """Every item of the wanted slices of the list; raises what ended the list before the first item."""
+        slices = [cast(StreamSlice, part.to_slice()) for part in self.campaigns.generate_partitions()]
+        whole = [self.list_reader.whole_slice(part) for part in slices if is_wanted(part)]
+        return itertools.chain.from_iterable(whole)
+
+    def stream_slices(self) -> Iterable[StreamSlice]:
+        raise NotImplementedError("DayCursor asks for slices_within(window)")
+
+    def get_stream_state(self) -> None:
+        return None
+
+    def get_request_params(self, **_: Any) -> Mapping[str, Any]:
+        return {}
+
+    def get_request_headers(self, **_: Any) -> Mapping[str, Any]:
+        return {}
+
+    def get_request_body_data(self, **_: Any) -> Mapping[str, Any]:
+        return {}
+
+    def get_request_body_json(self, **_: Any) -> Mapping[str, Any]:
+        return {}
