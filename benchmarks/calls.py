@@ -21,7 +21,7 @@ from benchmarks.measuring import Cost, measure
 from benchmarks.syncing import command_for
 from integration_tests.accounts import ROOMY, SIZES, account_of
 from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox
-from source_campaign_stats.source import read_manifest
+from source_campaign_stats.settings.manifest import read_manifest
 
 # The connector keeps its budgets; its clock runs faster, so that they cost no time here.
 SPEED = 100

@@ -1,12 +1,35 @@
 """The command line: `source-campaign-stats spec | check | discover | read`, as Airbyte runs it."""
 
+import json
+import sys
+
 from source_campaign_stats.process import speed
+from source_campaign_stats.process.arguments import parsed
+from source_campaign_stats.settings.manifest import read_manifest
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Runs one command; the process ends with a code other than 0 when it could not do all of it."""
+    """Runs the command of `sys.argv`, or of `arguments`; ends the process with a code other than 0 if it failed."""
+    wanted = parsed(sys.argv[1:] if arguments is None else arguments)
+    if wanted.command == "spec":
+        _print_spec()
+        return
     speed.prepare()
-    # After it: the CDK's import is what `prepare` makes shorter.
+    # After it: `prepare` makes the CDK's import shorter.
     from source_campaign_stats.process.commands import run_command
 
-    run_command(arguments)
+    run_command(wanted)
+
+
+def _print_spec() -> None:
+    """The message that the CDK makes of the manifest, without its import of a second."""
+    spec = read_manifest()["spec"]
+    message = {
+        "type": "SPEC",
+        "spec": {
+            "connectionSpecification": spec["connection_specification"],
+            "documentationUrl": spec["documentation_url"],
+        },
+    }
+    # ASCII, whatever the machine's locale says.
+    print(json.dumps(message), flush=True)

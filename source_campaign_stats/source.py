@@ -1,7 +1,6 @@
 """The source: the manifest, the configuration made fit for it, and the gate for errors and keys."""
 
 import logging
-import pkgutil
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -27,7 +26,6 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from source_campaign_stats.http.check import TIMEOUTS, connection_status
 from source_campaign_stats.output.errors import config_error
@@ -36,6 +34,7 @@ from source_campaign_stats.output.secrets import spellings
 from source_campaign_stats.settings.cleaning import cleaned
 from source_campaign_stats.settings.clock import today
 from source_campaign_stats.settings.complaints import complaint
+from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.engine import OutputQueue, read_concurrently
 from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
@@ -188,14 +187,6 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         elif message.type == Type.LOG and message.log:
             message.log.message = redact(message.log.message, self._secrets)
         return message
-
-
-def read_manifest() -> dict[str, Any]:
-    """The manifest of this package, as a mapping."""
-    text = pkgutil.get_data("source_campaign_stats", "manifest.yaml")
-    assert text is not None
-    manifest: dict[str, Any] = safe_load_yaml(text)
-    return manifest
 
 
 def _slice_of(partition: Mapping[str, object], day: date | None) -> StreamSlice:

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 import source_campaign_stats
+from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.specification import required_of, settings_of
-from source_campaign_stats.source import read_manifest
 from unit_tests.builders import cleaned, complaint
 
 PACKAGE = Path(source_campaign_stats.__file__).parent

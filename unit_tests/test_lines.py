@@ -17,6 +17,7 @@ from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_messa
 from integration_tests.process import configured_catalog
 from source_campaign_stats import SourceCampaignStats
 from source_campaign_stats.output.lines import Lines, in_lines, lines_of, record_line
+from source_campaign_stats.process.arguments import parsed
 from source_campaign_stats.process.commands import Entrypoint
 from unit_tests.builders import LOGGER, BatchCep, ConfigBuilder, a_slice, catalog, day, orchestration
 
@@ -57,7 +58,7 @@ def printed(folder: Path, to: io.StringIO | None = None) -> list[dict[str, Any]]
     (folder / "catalog.json").write_text(json.dumps(configured_catalog([STREAM])))
     arguments = ["read", *(f"--{name}={folder}/{name}.json" for name in ("config", "catalog"))]
     with redirect_stdout(to or io.StringIO()) as output:
-        for message in Entrypoint(source).run(Entrypoint.parse_args(arguments)):
+        for message in Entrypoint(source).run(parsed(arguments)):
             print(message)
     return [json.loads(line) for line in output.getvalue().splitlines() if line.startswith("{")]
 

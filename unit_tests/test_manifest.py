@@ -12,7 +12,7 @@ from airbyte_cdk.sources.streams.call_rate import HttpAPIBudget
 from source_campaign_stats import SourceCampaignStats
 from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.http.waiting import VendorWait
-from source_campaign_stats.source import read_manifest
+from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.sync.lists import ListReader
 from source_campaign_stats.sync.slices import SliceReader
 from unit_tests.builders import IOS_KEY, LOGGER, ConfigBuilder, read

@@ -15,8 +15,8 @@ from integration_tests.image import metadata as metadata_value
 from integration_tests.needs import needs_python_below
 from integration_tests.sandbox import Sandbox, make_account
 from source_campaign_stats import SourceCampaignStats
+from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.specification import settings_of
-from source_campaign_stats.source import read_manifest
 
 if sys.version_info < (3, 13):
     # Not inside the test: while the tests' clock stands still, its dates are not what pydantic expects.

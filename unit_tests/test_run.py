@@ -1,10 +1,16 @@
-"""What the command line sets for its process, and what importing the package leaves alone."""
+"""The command line, what it sets for its process, and what importing the package leaves alone."""
 
 import ctypes
+import json
 import subprocess
 import sys
 
 import pytest
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.models import AirbyteMessage, Type
+
+from source_campaign_stats import SourceCampaignStats
+from unit_tests.builders import LOGGER
 
 _HEAPS_AFTER_TEN_THREADS = """
 import ctypes, threading
@@ -70,8 +76,31 @@ def test_all_threads_share_one_heap() -> None:
 def test_no_source_text_is_parsed_when_a_command_starts() -> None:
     started = in_a_process(
         "import inspect, os; inspect.getsource = lambda _: os._exit(9);"
-        "from source_campaign_stats.run import run; run(['spec'])"
+        "from source_campaign_stats.process import speed; speed.prepare();"
+        "import source_campaign_stats.process.commands"
     )
 
     assert started.returncode == 0, started.stderr or "source text was read"
-    assert '"type":"SPEC"' in started.stdout
+
+
+def test_spec_prints_what_the_cdk_makes_of_the_manifest_and_does_not_import_it() -> None:
+    printed = in_a_process(
+        "import sys; from source_campaign_stats.run import run; run(['spec']);"
+        "assert not [name for name in sys.modules if name.startswith('airbyte')]"
+    )
+
+    made = AirbyteMessage(Type.SPEC, spec=SourceCampaignStats(None, None, None).spec(LOGGER))
+    assert printed.returncode == 0, printed.stderr
+    wanted = json.loads(AirbyteEntrypoint.airbyte_message_to_string(made))
+    # Fields of old versions of the protocol, which the CDK writes out with their default.
+    del wanted["spec"]["supportsNormalization"], wanted["spec"]["supportsDBT"]
+    assert json.loads(printed.stdout) == wanted
+
+
+@pytest.mark.parametrize("arguments", [[], ["write"], ["read", "--config", "c"], ["check"], ["spec", "--config", "c"]])
+def test_arguments_that_no_command_takes_are_refused_with_the_usage(arguments: list[str]) -> None:
+    ended = in_a_process(f"from source_campaign_stats.run import run; run({arguments})")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("usage: source-campaign-stats")
+    assert ended.stdout == ""

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from source_campaign_stats.source import read_manifest
+from source_campaign_stats.settings.manifest import read_manifest
 from unit_tests.builders import PACKAGE, schema_of
 from unit_tests.documented import (
     CONVERSION_GOAL_STATS,

@@ -15,7 +15,7 @@ _TYPES = {"boolean": bool, "integer": int, "object": dict[str, msgspec.Raw], "te
 
 
 def decoded(response: requests.Response, form: type | None = None) -> Any:
-    """The body as JSON, parsed once for error handler, paginator and extractor, and no longer kept as text.
+    """The body as JSON, parsed once for error handler, paginator and extractor.
 
     `form` is the type of an answer whose records stay text until they are used (`msgspec.Raw`, see `taken`): half a
     year of a campaign with 20 steps is 5 MB of text and 40 MB of objects.
@@ -25,8 +25,6 @@ def decoded(response: requests.Response, form: type | None = None) -> Any:
     if _DECODED not in response.__dict__:
         body = response.content
         response.__dict__[_DECODED] = msgspec.json.decode(body, type=form) if form else _parsed(body)
-        # The CDK's wait for a budget leaves the answer before it in a cycle of references, for the garbage collector.
-        response._content = b""
     return response.__dict__[_DECODED]
 
 

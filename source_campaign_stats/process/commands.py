@@ -1,5 +1,6 @@
-"""The four commands, from the files they are given to the lines they print."""
+"""The commands that need the source, from the files they are given to the lines they print."""
 
+import argparse
 import logging
 import os
 import signal
@@ -52,10 +53,10 @@ class Entrypoint(AirbyteEntrypoint):
                 yield self.handle_record_counts(message, counts)
 
 
-def run_command(arguments: list[str] | None) -> None:
-    """Runs the command of `sys.argv`, or of `arguments`; ends the process with 1 after an error."""
+def run_command(wanted: argparse.Namespace) -> None:
+    """Runs `check`, `discover` or `read` as `arguments.parsed` says; ends the process with 1 after an error."""
     try:
-        _run(arguments)
+        _run(wanted)
     except Exception:
         try:
             sys.excepthook(*sys.exc_info())
@@ -65,15 +66,14 @@ def run_command(arguments: list[str] | None) -> None:
             os._exit(1)
 
 
-def _run(arguments: list[str] | None) -> None:
+def _run(wanted: argparse.Namespace) -> None:
     for stream in (sys.stdout, sys.stderr):
         # The protocol is UTF-8, whatever the machine's locale says.
         cast(TextIOWrapper, stream).reconfigure(encoding="utf-8")
     init_uncaught_exception_handler(logging.getLogger("airbyte"))
     # In a container the process has the number 1, for which a signal without a handler does nothing.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
-    parsed = Entrypoint.parse_args(sys.argv[1:] if arguments is None else arguments)
-    files = {name: path for name in ("catalog", "config", "state") if (path := getattr(parsed, name, None))}
+    files = {name: path for name in ("catalog", "config", "state") if (path := getattr(wanted, name, None))}
     source = SourceCampaignStats(
         catalog=SourceCampaignStats.read_catalog(files["catalog"]) if "catalog" in files else None,
         config=SourceCampaignStats.read_config(files["config"]) if "config" in files else None,
@@ -82,7 +82,7 @@ def _run(arguments: list[str] | None) -> None:
     )
     _let_no_secret_through(source.secrets)
     with PRINT_BUFFER:
-        for message in Entrypoint(source).run(parsed):
+        for message in Entrypoint(source).run(wanted):
             # One write a message: worker threads print too.
             sys.stdout.write(f"{message}\n")
 

@@ -174,10 +174,11 @@ def slices_at_once(workers: int, vendors: int) -> int:
     """How many slices of one vendor are under way: a share of the workers, so that no vendor waits for another.
 
     With one crowd of workers, all of them would queue for the slowest vendor's budget while the others idle. Each
-    vendor's statistics keep one worker busy with handing out slices.
-    Example: 20 workers and 3 vendors -> 5.
+    vendor's statistics keep one worker busy with handing out slices. A vendor alone has half of the workers: wide
+    answers that came wait in memory, and more of them make no sync faster (docs/performance.md).
+    Example: 20 workers and 3 vendors -> 5; 20 workers and 1 vendor -> 10.
     """
-    return max((workers - vendors) // vendors, 1)
+    return max(min((workers - vendors) // vendors, workers // 2), 1)
 
 
 def _rendered(template: Any, config: Config) -> str:
