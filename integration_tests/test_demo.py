@@ -173,6 +173,21 @@ def test_sends_and_opens_are_those_of_the_records(run: Run) -> None:
     )
 
 
+def test_the_query_of_the_docs_finds_days_on_which_old_parts_stand_beside_a_later_total(run: Run) -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    [query] = re.findall(r"^```sql\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert run.connection.execute(query).fetchall() == []
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE moengage_campaign_stats AS SELECT * FROM (VALUES "
+            "('2026-11-20', 'a', 'ios', true), ('2026-11-20', 'a', 'All_Platforms', true), "
+            "('2026-11-20', 'b', 'ios', true), ('2026-11-20', 'b', 'web', true), "
+            "('2026-11-21', 'a', 'ios', false), ('2026-11-21', 'a', 'ALL_PLATFORMS', true)"
+            ") AS leaves (date, campaign_id, platform, in_total)"
+        )
+        assert connection.execute(query).fetchall() == [("2026-11-20", "a")]
+
+
 def first_known(row: dict[str, Any], *names: str) -> int:
     return next((row[name] for name in names if row.get(name) is not None), 0)
 
