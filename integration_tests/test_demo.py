@@ -17,7 +17,7 @@ import pytest
 
 from integration_tests import demo
 from integration_tests.sandbox import PRIMARY_KEYS
-from integration_tests.warehouse import CAMPAIGN_DAYS, TOP_TEN, column_type
+from integration_tests.warehouse import TOP_TEN, column_type
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = ROOT / "source_campaign_stats" / "schemas"
@@ -155,9 +155,10 @@ def test_the_best_ten_are_the_ten_with_the_most_opens_of_the_last_30_days(run: R
     assert all(f"{number:,}" in run.text for number in best)
 
 
-def test_sends_of_batch_are_those_of_its_records(run: Run) -> None:
+def test_sends_and_opens_are_those_of_the_records(run: Run) -> None:
     view = "SELECT sum(sends), sum(opens) FROM campaign_days WHERE vendor = ?"
     batch, legacy = run.merged("orchestration_stats").values(), run.merged("legacy_campaign_stats").values()
+    leaves = [row for row in run.merged("moengage_campaign_stats").values() if row["in_total"]]
     assert run.connection.execute(view, ["Batch"]).fetchone() == (
         sum(first_known(row, "sent", "delivered") for row in batch),
         sum(first_known(row, "unique_open", "unique_click") for row in batch),
@@ -166,44 +167,29 @@ def test_sends_of_batch_are_those_of_its_records(run: Run) -> None:
         sum(row["sent"] for row in legacy),
         sum(row["direct_open"] + row["influenced_open"] for row in legacy),
     )
+    assert run.connection.execute(view, ["MoEngage"]).fetchone() == (
+        sum(first_known(row, "sent", "impression") for row in leaves),
+        sum(first_known(row, "opened", "read", "click") for row in leaves),
+    )
+
+
+def test_the_query_of_the_docs_finds_days_on_which_old_parts_stand_beside_a_later_total(run: Run) -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    [query] = re.findall(r"^```sql\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert run.connection.execute(query).fetchall() == []
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE moengage_campaign_stats AS SELECT * FROM (VALUES "
+            "('2026-11-20', 'a', 'ios', true), ('2026-11-20', 'a', 'All_Platforms', true), "
+            "('2026-11-20', 'b', 'ios', true), ('2026-11-20', 'b', 'web', true), "
+            "('2026-11-21', 'a', 'ios', false), ('2026-11-21', 'a', 'ALL_PLATFORMS', true)"
+            ") AS leaves (date, campaign_id, platform, in_total)"
+        )
+        assert connection.execute(query).fetchall() == [("2026-11-20", "a")]
 
 
 def first_known(row: dict[str, Any], *names: str) -> int:
     return next((row[name] for name in names if row.get(name) is not None), 0)
-
-
-def test_a_total_of_moengage_is_not_added_to_its_parts() -> None:
-    """Written out by hand: which of the rows that stand side by side count."""
-    leaves: dict[str, list[tuple[str, str, str, int | None]]] = {
-        # A total of everything beside parts: only the total.
-        "whole": [("ALL_PLATFORMS", "all_locale", "all_variations", 5), ("ios", "all_locale", "all_variations", 3)],
-        # No total of the platforms: their totals are added up, the variations below are not.
-        "platforms": [
-            ("ANDROID", "all_locales", "all_variations", 7),
-            ("ANDROID", "all_locales", "Variation 1", 4),
-            ("ANDROID", "en", "all_variations", 6),
-            ("ios", "all_locales", "all_variations", 2),
-        ],
-        # No total at all: the parts.
-        "parts": [("web", "en", "Variation 1", 1), ("web", "en", "Variation 2", 2), ("web", "fr", "Variation 1", 4)],
-        # A control group has no numbers.
-        "control": [("web", "en", "all_variations", 8), ("web", "en", "campaign_control_group", None)],
-    }
-    with duckdb.connect() as connection:
-        for table, stream in ((stream, json.loads((SCHEMAS / f"{stream}.json").read_text())) for stream in STREAMS):
-            fields = [f'"{name}" {column_type(kind)}' for name, kind in stream["properties"].items()]
-            connection.execute(f"CREATE TABLE {table} ({', '.join(fields)})")
-        connection.execute(CAMPAIGN_DAYS)
-        for campaign, rows in leaves.items():
-            connection.execute("INSERT INTO moengage_campaigns (campaign_id) VALUES (?)", [campaign])
-            for platform, locale, variation, sent in rows:
-                connection.execute(
-                    "INSERT INTO moengage_campaign_stats (campaign_id, date, platform, locale, variation, "
-                    "performance_stats) VALUES (?, '2026-11-20', ?, ?, ?, ?)",
-                    [campaign, platform, locale, variation, json.dumps({"sent": sent}) if sent else None],
-                )
-        found = dict(connection.execute("SELECT campaign_id, sends FROM campaign_days").fetchall())
-    assert found == {"whole": 5, "platforms": 9, "parts": 7, "control": 8}
 
 
 def test_the_picture_is_a_png_with_something_on_it(run: Run) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
-# Totals stand beside their parts in MoEngage's rows, so a sum takes the total where there is one. Not every vendor
-# and channel counts sends and unique opens: the view says "sends" and "opens" and takes the nearest that there is.
+# Not every vendor and channel counts sends and unique opens: the view says "sends" and "opens" and takes the nearest
+# that there is.
 CAMPAIGN_DAYS = """
 CREATE OR REPLACE VIEW campaign_days AS
 SELECT 'Batch' AS vendor, id AS campaign_id, name AS campaign, date,
@@ -27,19 +27,10 @@ SELECT 'Batch MEP', campaign_token, name || ' (' || app || ')', date,
 FROM legacy_campaign_stats JOIN legacy_campaigns USING (app, campaign_token)
 UNION ALL
 SELECT 'MoEngage', campaign_id, campaign_name, date,
-       sum(coalesce(performance_stats ->> '$.sent', performance_stats ->> '$.impression')::BIGINT),
-       sum(coalesce(performance_stats ->> '$.opened', performance_stats ->> '$.read',
-                    performance_stats ->> '$.click')::BIGINT)
-FROM (
-    SELECT * FROM moengage_campaign_stats
-    WHERE performance_stats IS NOT NULL  -- control groups have none
-    QUALIFY (platform = 'ALL_PLATFORMS')
-              = bool_or(platform = 'ALL_PLATFORMS') OVER (PARTITION BY date, campaign_id)
-        AND (locale IN ('all_locale', 'all_locales'))
-              = bool_or(locale IN ('all_locale', 'all_locales')) OVER (PARTITION BY date, campaign_id, platform)
-        AND (variation = 'all_variations')
-              = bool_or(variation = 'all_variations') OVER (PARTITION BY date, campaign_id, platform, locale)
-) JOIN moengage_campaigns USING (campaign_id)
+       sum(coalesce(sent, impression)),
+       sum(coalesce(opened, read, click))
+FROM moengage_campaign_stats JOIN moengage_campaigns USING (campaign_id)
+WHERE in_total  -- totals stand beside their parts
 GROUP BY campaign_id, campaign_name, date
 """
 
