@@ -33,12 +33,15 @@ from source_campaign_stats.output.redaction import redact
 from source_campaign_stats.output.secrets import spellings
 from source_campaign_stats.settings.cleaning import cleaned
 from source_campaign_stats.settings.clock import today
-from source_campaign_stats.settings.complaints import complaint
+from source_campaign_stats.settings.complaints import complaints
 from source_campaign_stats.settings.manifest import read_manifest
+from source_campaign_stats.settings.notes import first_sync, warnings
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.engine import OutputQueue, read_concurrently
 from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
 from source_campaign_stats.vendors import VENDORS
+
+LOGGER = logging.getLogger("airbyte")
 
 
 class SourceCampaignStats(ConcurrentDeclarativeSource):
@@ -59,7 +62,9 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         specification = manifest["spec"]["connection_specification"]
         self._secrets = spellings(config or {}, specification, VENDORS)
         self._settings = cleaned(config, specification, VENDORS) if config else {}
-        self._complaint = complaint(self._settings, specification, VENDORS) if config is not None else None
+        told = complaints(config, self._settings, specification, VENDORS) if config is not None else []
+        self._complaint = redact("\n".join(told), self._secrets)
+        self._warnings = list(warnings(config or {}, self._settings, specification))
         self._titles = {vendor.name: specification["properties"][vendor.name]["title"] for vendor in VENDORS}
         self._catalog, self._state = catalog, state
         self._as_lines = as_lines
@@ -83,7 +88,10 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         self._register_secrets()
+        self._log_warnings()
         self.raise_for_configuration()
+        for line in first_sync(self._settings, VENDORS):
+            LOGGER.info(line)
         status = connection_status(
             [
                 (self._titles[vendor.name], probe)
@@ -114,6 +122,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
         self._register_secrets()
+        self._log_warnings()
         self.raise_for_configuration()
         self._raise_for_streams_without_settings(catalog)
         output = OutputQueue()
@@ -171,6 +180,10 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
                 f"This connection reads {', '.join(missing)}, but the vendor of it is not read. "
                 'Choose "Read" for that vendor in the source\'s settings, or deselect the stream.'
             )
+
+    def _log_warnings(self) -> None:
+        for line in self._warnings:
+            LOGGER.warning(redact(line, self._secrets))
 
     def _register_secrets(self) -> None:
         # The entrypoint replaces the list when a command starts, and does not find keys inside arrays.

@@ -492,7 +492,8 @@ def cleaned(config: Mapping[str, Any], specification: Mapping[str, Any]) -> dict
 
 
 def complaint(config: Mapping[str, Any], specification: Mapping[str, Any]) -> str | None:
-    return complaints.complaint(config, specification, VENDORS)
+    """What is wrong with a configuration that has only right names, or was cleaned already."""
+    return "\n".join(complaints.complaints(config, config, specification, VENDORS)) or None
 
 
 def spellings(config: Mapping[str, Any], specification: Mapping[str, Any]) -> list[str]:

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 MASK = "****"
-# In a record a short text is more likely a number or a name than a key.
-_SHORTEST_SECRET_IN_RECORDS = 12
-_RECORD = '{"type":"RECORD"'
+# Rows, states and schemas are never changed: none of them can hold a key, because a configuration that would put one
+# into a column is refused (settings/complaints.py).
+_NEVER_CHANGED = ('{"type":"RECORD"', '{"type":"STATE"', '{"type":"CATALOG"')
 # Values under these names are words of the Airbyte protocol, or names of streams.
 _WORDS_OF_THE_PROTOCOL = {"type", "level", "status", "failure_type", "stream", "stream_descriptor", "state"}
 
@@ -15,8 +15,7 @@ _WORDS_OF_THE_PROTOCOL = {"type", "level", "status", "failure_type", "stream", "
 def redact(text: str, secrets: Iterable[str]) -> str:
     """The text with every secret replaced by `****`.
 
-    Lines of the protocol keep their words: only the values of a message are searched, and in a record no text
-    that is so short that it is more likely a number or a name.
+    Lines of the protocol keep their words: only the values of a message are searched. Records and states stay.
     """
     present = [secret for secret in secrets if secret in text]
     if not present:
@@ -26,8 +25,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _redact_line(line: str, secrets: list[str]) -> str:
-    if line.startswith(_RECORD):
-        secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET_IN_RECORDS]
+    if line.startswith(_NEVER_CHANGED):
+        return line
     present = [secret for secret in secrets if secret in line]
     if not present:
         return line

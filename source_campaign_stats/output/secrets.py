@@ -2,10 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote
 
+from source_campaign_stats.settings.credentials import can_be_a_key
 from source_campaign_stats.settings.specification import Schema, settings_of
 from source_campaign_stats.settings.vendor import Vendor
 
@@ -16,26 +18,41 @@ _SHORTEST_SECRET = 4
 def spellings(config: Mapping[str, Any], specification: Schema, vendors: Sequence[Vendor]) -> list[str]:
     """Every way in which a secret of this configuration could be printed, longest first.
 
-    A key appears as typed, stripped, in the pieces around a pasted line break, escaped in JSON, quoted in a URL, and in
-    the form in which its vendor wants it in a header; the password of a proxy is a secret too.
+    A key appears as typed, stripped, in the pieces around a pasted line break, quoted in a URL (its slashes or not, once
+    or twice), escaped in JSON or Python (once or twice), and in the form in which its vendor wants it in a header; the
+    password of a proxy, or a user without one, is a secret too.
     """
     found: set[str] = set()
-    for secret in secrets_in(config, specification) | _proxy_passwords():
+    for secret in secrets_in(config, specification) | _proxy_credentials():
         for text in (secret, secret.strip(), *secret.split()):
-            printed = repr(text)[1:-1]
-            found |= {text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1]}
-            found |= {printed, json.dumps(printed)[1:-1]}
+            found |= _spellings_of(text)
     for vendor in vendors:
         if isinstance(settings := config.get(vendor.name), Mapping):
             found |= vendor.keys_in_headers(settings)
     return sorted((text for text in found if len(text) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
+def _spellings_of(text: str) -> set[str]:
+    quoted = {text, quote(text, safe=""), quote(text), quote_plus(text), quote(quote(text, safe=""), safe="")}
+    quoted |= {re.sub("%..", lambda code: code[0].lower(), spelling) for spelling in quoted}
+    once = {escaped(spelling) for spelling in quoted for escaped in _ESCAPES}
+    twice = {escaped(spelling) for spelling in once for escaped in _ESCAPES}
+    return quoted | once | twice
+
+
+_ESCAPES: tuple[Callable[[str], str], ...] = (
+    lambda text: repr(text)[1:-1],
+    lambda text: repr(text.encode())[2:-1],
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+)
+
+
 def secrets_in(config: Any, schema: Schema) -> set[str]:
     """Every value in the configuration that the specification marks `airbyte_secret`, arrays included.
 
     Those of a vendor that is not used count as well. A group that is not an object (a key pasted one level too high)
-    counts as secret altogether.
+    counts as secret altogether, and so does what can be a key under a name that the specification does not have.
     """
     if config is None:
         return set()
@@ -49,7 +66,10 @@ def secrets_in(config: Any, schema: Schema) -> set[str]:
     else:
         settings = settings_of(schema)
         for name, value in config.items():
-            found |= secrets_in(value, settings.get(name, {}))
+            if name in settings:
+                found |= secrets_in(value, settings[name])
+            else:
+                found |= {text for text in _texts(value) if can_be_a_key(text)}
     return found
 
 
@@ -72,7 +92,12 @@ def _texts(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def _proxy_passwords() -> set[str]:
+def _proxy_credentials() -> set[str]:
     names = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
-    passwords = {urlsplit(os.environ.get(name, "")).password for name in names}
-    return {text for password in passwords if password for text in (password, unquote(password))}
+    found = set()
+    for name in names:
+        # Without a scheme the password would be taken for a part of the path.
+        credentials = os.environ.get(name, "").rpartition("@")[0].rpartition("/")[2]
+        user, _, password = credentials.partition(":")
+        found |= {password or user, unquote(password or user)}
+    return found - {""}

@@ -1,6 +1,7 @@
 """The configuration as a person typed it, cleaned and completed with the specification's defaults."""
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,13 +11,19 @@ from source_campaign_stats.settings.vendor import Vendor
 # The property that says whether a vendor is read; a configuration made by API or Terraform need not have it.
 USE = "use"
 READ, NOT_USED = "on", "off"
+# How else the choice is written: as its title, or as YAML's `on` and `off` without quotation marks arrive.
+_CHOICES = {"on": READ, "read": READ, "true": READ, "off": NOT_USED, "notused": NOT_USED, "false": NOT_USED}
+
+# A larger number has lost digits on its way, so it is no id any more.
+_EXACT_UP_TO = 2**53
 
 
 def cleaned(config: Mapping[str, Any], specification: Schema, vendors: Sequence[Vendor]) -> dict[str, Any]:
     """The configuration with the vendors that are read, texts stripped, and the specification's defaults filled in.
 
-    Never raises. A vendor that is not used is left out; a group that is no group becomes None. A key of a wrong shape
-    is left out, so that nothing can quote it; `complaint` then says that it is missing.
+    Never raises. What is plainly meant is taken: `"30"` for a number, `"true"`, `" 01 "` and `1` for one of a closed list.
+    A vendor that is not used is left out; a group that is no group becomes None. A key of a wrong shape is emptied, so
+    that nothing can quote it; `complaints` then tells its shape.
     Example: `{"acme": {"api_key": " k\\n", "account_id": 7}, "other": {"use": "off"}}` becomes
     `{"acme": {"api_key": "k", "account_id": "7", "lookback_days": 30}, "timezone": "UTC", …}`.
     """
@@ -29,12 +36,17 @@ def cleaned(config: Mapping[str, Any], specification: Schema, vendors: Sequence[
         elif not _is_read(group, settings):
             result.pop(vendor.name, None)
         else:
-            if group.get(USE) == READ:
+            if choice(group.get(USE)) == READ:
                 del group[USE]
             _clean(group, settings, vendor)
     names = {vendor.name for vendor in vendors}
     _clean(result, {name: schema for name, schema in settings_of(specification).items() if name not in names})
     return result
+
+
+def choice(value: Any) -> Any:
+    """The choice of a group, `READ` or `NOT_USED`, however it is written; what is neither stays as it is."""
+    return _CHOICES.get(_letters(value), value) if isinstance(value, (str, bool)) else value
 
 
 def is_credential(name: str, schema: Schema, vendor: Vendor | None) -> bool:
@@ -47,8 +59,9 @@ def _is_read(group: Mapping[str, Any], settings: Mapping[str, Schema]) -> bool:
 
     A choice that is neither of the two counts as read, so that it is told.
     """
-    if group.get(USE) in (READ, NOT_USED):
-        return bool(group[USE] == READ)
+    chosen = choice(group.get(USE))
+    if chosen in (READ, NOT_USED):
+        return bool(chosen == READ)
     return any(not _is_blank(value) and value != settings.get(name, {}).get("default") for name, value in group.items())
 
 
@@ -72,15 +85,18 @@ def _clean(values: dict[str, Any], settings: Mapping[str, Schema], vendor: Vendo
             # An empty list is what the Airbyte form sends for a list nobody filled in.
             del values[name]
         elif is_credential(name, schema, vendor) and not isinstance(value, str):
-            del values[name]
+            values[name] = type(value)()
 
 
 def _cleaned_value(value: Any, schema: Schema) -> Any:
+    if "enum" in schema:
+        return _one_of(schema["enum"], _as_text(value))
     if schema["type"] == "string":
         return _as_text(value)
-    if schema["type"] == "integer" and isinstance(value, float) and value.is_integer():
-        # Terraform sends 30.0.
-        return int(value)
+    if schema["type"] == "integer":
+        return _as_whole_number(value)
+    if schema["type"] == "boolean" and isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower(), value)
     if schema["type"] == "array" and isinstance(value, list):
         if schema["items"]["type"] == "object":
             for entry in value:
@@ -92,10 +108,34 @@ def _cleaned_value(value: Any, schema: Schema) -> Any:
     return value
 
 
+def _one_of(allowed: Sequence[str], value: Any) -> Any:
+    """The allowed word that is meant: capitals, hyphens and leading zeros decide nothing."""
+    if not isinstance(value, str):
+        return value
+    return next((word for word in allowed if _spelling(word) == _spelling(value)), value)
+
+
+def _as_whole_number(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,9}(\.0+)?", value.strip()):
+        value = float(value)
+    # Terraform sends 30.0.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _as_text(value: Any) -> Any:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_UP_TO:
+        return str(int(value))
     return value.strip() if isinstance(value, str) else value
+
+
+def _spelling(word: str) -> str:
+    return re.sub(r"[\s-]", "_", word.lower()).lstrip("0")
+
+
+def _letters(value: Any) -> str:
+    return re.sub(r"[\W_]", "", str(value).lower())
 
 
 def _without_null(value: Any) -> Any:

@@ -32,7 +32,8 @@ class Vendor:
     `name` is that of its group in the specification and in the configuration. `ids_in_headers` are the settings that
     are sent as they are and are no secrets. `probes` takes the settings and today's date; `complaints` takes settings
     of which each alone is right and yields what is wrong with them together; `keys_in_headers` gives the forms in which
-    a key is sent, beside the key itself.
+    a key is sent, beside the key itself; `first_sync` takes the settings and the days to read, and says what the first
+    sync of them costs.
     """
 
     name: str
@@ -40,3 +41,4 @@ class Vendor:
     probes: Callable[[Settings, date], list[Probe]]
     complaints: Callable[[Settings], Iterator[str]] = lambda settings: iter(())
     keys_in_headers: Callable[[Settings], set[str]] = lambda settings: set()
+    first_sync: Callable[[Settings, int], str] = lambda settings, days: ""

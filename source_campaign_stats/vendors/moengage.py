@@ -21,6 +21,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from source_campaign_stats.http.answers import decoded, taken
 from source_campaign_stats.output.errors import transient_error
 from source_campaign_stats.settings.vendor import Probe, Settings, Vendor
+from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.vendors.records import as_array, as_object, documented_metrics, taken_out, with_timestamps
 
 Leaf = tuple[str, str, str]
@@ -277,9 +278,17 @@ def _keys_in_headers(settings: Settings) -> set[str]:
     return {base64.b64encode(pair.encode()).decode()}
 
 
+def _first_sync(settings: Settings, days: int) -> str:
+    ids = settings.get("campaign_ids")
+    calls = days * (-(-len(ids) // _IDS_IN_A_CALL) if ids else 1)
+    counted = f"these {len(ids):,} campaigns" if ids else "every ten campaigns that have numbers on each day"
+    return f"MoEngage: {calls:,} requests for {counted}, which take about {in_words(calls * 62 / 97)}."
+
+
 MOENGAGE = Vendor(
     name="moengage",
     ids_in_headers=frozenset({"workspace_id"}),
     probes=_probes,
     keys_in_headers=_keys_in_headers,
+    first_sync=_first_sync,
 )

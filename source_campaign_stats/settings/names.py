@@ -1,0 +1,131 @@
+"""Names in a configuration that the specification does not have: what was meant, and where that belongs."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from source_campaign_stats.settings.cleaning import NOT_USED, USE, choice
+from source_campaign_stats.settings.credentials import can_be_a_key
+from source_campaign_stats.settings.specification import Schema, settings_of
+
+# How like a name has to be to be taken for another one: in its own place, and anywhere.
+_LIKE_HERE, _LIKE_ANYWHERE = 0.73, 0.9
+_AT_THE_TOP = "at the top level"
+
+
+@dataclass(frozen=True)
+class Misnomer:
+    """A name that is no setting, in words; `is_meant` says that it is like one, so that something was meant by it."""
+
+    words: str
+    is_meant: bool
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a group of settings stands: its path, the settings that it has, and the number of its entry in a list."""
+
+    path: str
+    settings: Mapping[str, Schema]
+    entry: int | None = None
+
+    def named(self, name: str) -> str:
+        if not self.path:
+            return f'"{name}"'
+        return f'"{self.path}.{name}"' + (f" (entry {self.entry})" if self.entry else "")
+
+
+def misnomers(config: Mapping[str, Any], specification: Schema) -> list[Misnomer]:
+    """Every name at any level that is no setting there. Airbyte's own names, which begin with `__`, are none.
+
+    Example: `{"acm": {…}}` -> `The setting "acm" is not known. Did you mean "acme"?`, meant;
+    `{"note": "x"}` -> `The setting "note" is not known and does nothing. …`, not meant.
+    """
+    everywhere = list(_places_of(specification, ""))
+    return [
+        _misnomer(name, value, place, everywhere)
+        for place, values in _filled_in(config, specification, "")
+        for name, value in values.items()
+        if value is not None and name not in place.settings and not str(name).startswith("__")
+    ]
+
+
+def _misnomer(name: str, value: Any, place: _Place, everywhere: list[_Place]) -> Misnomer:
+    shown = place.named(name)
+    if isinstance(value, Mapping) and (inside := [_known(item, place) for item in value if _known(item, place)]):
+        return Misnomer(
+            f"The setting {shown} is not known. Put what stands inside it ({', '.join(inside)}) one level higher.", True
+        )
+    meant = [place.named(known) for known in _alike(name, place, _LIKE_HERE)]
+    if not meant:
+        meant = [
+            other.named(known) + ("" if other.path else f" {_AT_THE_TOP}")
+            for other in everywhere
+            if other.path != place.path
+            for known in _alike(name, other, _LIKE_ANYWHERE)
+        ]
+    if meant:
+        return Misnomer(f"The setting {shown} is not known. Did you mean {' or '.join(meant)}?", True)
+    if len(name) > 40 or can_be_a_key(name):
+        shown = f"whose name is not shown here, because it can be a key ({place.path or _AT_THE_TOP}),"
+    return Misnomer(f"The setting {shown} is not known and does nothing. Remove it, or correct its name.", False)
+
+
+def _alike(name: str, place: _Place, least: float) -> list[str]:
+    """The settings of a place that a name is like, the nearest alone if it is the same but for its spelling."""
+    if known := _known(name, place):
+        return [known]
+    by_word = {_plain(known): known for known in place.settings}
+    found = [by_word[word] for word in difflib.get_close_matches(_plain(name), by_word, n=2, cutoff=least)]
+    words = _words(name)
+    if not found and least == _LIKE_HERE and len(_plain(name)) >= 3:
+        # `lookback`, `key` and `skip_ids` say a part of a name.
+        found = [known for known in place.settings if words <= _words(known) or _plain(name) in _plain(known)]
+    return found[:3]
+
+
+def _known(name: Any, place: _Place) -> str | None:
+    """The setting that is spelt so but for capitals and what stands between words, or whose title this is."""
+    for known, schema in place.settings.items():
+        if _plain(name) in (_plain(known), _plain(schema.get("title", known))):
+            return known
+    return None
+
+
+def _filled_in(values: Mapping[str, Any], schema: Schema, path: str) -> Iterator[tuple[_Place, Mapping[str, Any]]]:
+    """Each group of settings that was filled in, with its place; of a vendor that is not used, none."""
+    place = _Place(path, _names_of(schema))
+    yield place, values
+    for name, part in place.settings.items():
+        value, inner = values.get(name), f"{path}.{name}".removeprefix(".")
+        if isinstance(value, Mapping) and "oneOf" in part and choice(value.get(USE)) != NOT_USED:
+            yield from _filled_in(value, part, inner)
+        elif isinstance(value, list) and "properties" in part.get("items", {}):
+            for number, entry in enumerate(value, start=1):
+                if isinstance(entry, Mapping):
+                    yield _Place(inner, settings_of(part["items"]), number), entry
+
+
+def _places_of(schema: Schema, path: str) -> Iterator[_Place]:
+    """Each group of settings that there is."""
+    yield _Place(path, _names_of(schema))
+    for name, part in settings_of(schema).items():
+        inner = f"{path}.{name}".removeprefix(".")
+        if "oneOf" in part:
+            yield from _places_of(part, inner)
+        elif "properties" in part.get("items", {}):
+            yield from _places_of(part["items"], inner)
+
+
+def _names_of(schema: Schema) -> dict[str, Schema]:
+    return settings_of(schema) | ({USE: {}} if "oneOf" in schema else {})
+
+
+def _plain(name: Any) -> str:
+    return re.sub(r"[^a-z0-9]", "", str(name).lower())
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()))
