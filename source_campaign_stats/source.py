@@ -1,5 +1,6 @@
 """The source: the manifest, the configuration made fit for it, and the gate for errors and keys."""
 
+import difflib
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -11,6 +12,7 @@ from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteStateMessage,
     ConfiguredAirbyteCatalog,
+    FailureType,
     Type,
 )
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
@@ -25,7 +27,6 @@ from airbyte_cdk.sources.declarative.requesters import HttpRequester as HttpRequ
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.http.check import TIMEOUTS, connection_status
 from source_campaign_stats.output.errors import config_error
@@ -39,6 +40,7 @@ from source_campaign_stats.settings.notes import first_sync, warnings
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.engine import OutputQueue, read_concurrently
 from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
+from source_campaign_stats.sync.state import raise_for_foreign_states
 from source_campaign_stats.vendors import VENDORS
 
 LOGGER = logging.getLogger("airbyte")
@@ -69,8 +71,9 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         self._catalog, self._state = catalog, state
         self._as_lines = as_lines
         # The CDK makes workers here, before anybody is told what is wrong with their number; `read` makes its own.
-        without_workers = {name: value for name, value in self._settings.items() if name != "num_workers"}
-        super().__init__(catalog=catalog, config=without_workers, state=state, source_config=manifest)
+        known = specification["properties"]
+        for_the_cdk = {name: value for name, value in self._settings.items() if name in known and name != "num_workers"}
+        super().__init__(catalog=catalog, config=for_the_cdk, state=None, source_config=manifest)
 
     @property
     def secrets(self) -> list[str]:
@@ -124,11 +127,13 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         self._register_secrets()
         self._log_warnings()
         self.raise_for_configuration()
-        self._raise_for_streams_without_settings(catalog)
+        self._raise_for_streams_that_are_not_read([item.stream.name for item in catalog.streams])
+        states = self._state or state or []
+        raise_for_foreign_states(states, self._names_of_all_streams())
         output = OutputQueue()
         factory = CampaignStatsComponentFactory(
             output=output,
-            states=ConnectorStateManager(state=self._state or state or []),
+            states=ConnectorStateManager(state=states),
             at_once=slices_at_once(self._settings["num_workers"], sum(v.name in self._settings for v in VENDORS)),
             as_lines=self._as_lines,
             catalog=self._catalog or catalog,
@@ -138,14 +143,8 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         workers = factory.create_component(
             ConcurrencyLevel, self.resolved_manifest["concurrency_level"], self._settings
         ).get_concurrency_level()
-        try:
-            # Without a stream the CDK waits for one for ever.
-            for message in read_concurrently(streams, workers, output) if streams else ():
-                yield self._without_secrets(message)
-        except AirbyteTracedException as error:
-            error.message = redact(error.message or "", self._secrets)
-            error.internal_message = redact(error.internal_message or "", self._secrets)
-            raise
+        for message in read_concurrently(streams, workers, output):
+            yield self._without_secrets(message)
 
     def _streams(self, factory: CampaignStatsComponentFactory) -> list[AbstractStream]:
         self.raise_for_configuration()
@@ -171,10 +170,23 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         )
         return requester
 
-    def _raise_for_streams_without_settings(self, catalog: ConfiguredAirbyteCatalog) -> None:
+    def _names_of_all_streams(self) -> list[str]:
+        return [stream["name"] for group in self.resolved_manifest["streams"] for stream in group["streams"]]
+
+    def _raise_for_streams_that_are_not_read(self, wanted: list[str]) -> None:
         """The CDK reads nothing for such a stream and reports success."""
-        available = self._configured_streams()
-        missing = [item.stream.name for item in catalog.streams if item.stream.name not in available]
+        known, available = self._names_of_all_streams(), self._configured_streams()
+        if not wanted:
+            raise config_error("The catalog has no stream, so there is nothing to read. Add the streams to read.")
+        if unknown := [name for name in wanted if name not in known]:
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            raise config_error(
+                f"The catalog has streams that there are not: {', '.join(unknown)}."
+                f"{f' Did you mean {near[0]}?' if near else ''} There are: {', '.join(known)}."
+            )
+        if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
+            raise config_error(f"The catalog has a stream more than once: {', '.join(twice)}. Leave each in once.")
+        missing = [name for name in wanted if name not in available]
         if missing:
             raise config_error(
                 f"This connection reads {', '.join(missing)}, but the vendor of it is not read. "
@@ -196,7 +208,9 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             error = message.trace.error
             error.message = redact(error.message, self._secrets)
             error.internal_message = redact(error.internal_message or "", self._secrets)
-            error.stack_trace = redact(error.stack_trace or "", self._secrets)
+            is_defect = error.failure_type in (None, FailureType.system_error)
+            # What went wrong outside of this program is told in words, and in nothing else.
+            error.stack_trace = redact(error.stack_trace or "", self._secrets) if is_defect else None
         elif message.type == Type.LOG and message.log:
             message.log.message = redact(message.log.message, self._secrets)
         return message

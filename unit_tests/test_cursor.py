@@ -176,13 +176,21 @@ def test_a_list_that_fails_moves_no_state_and_says_which_stream_it_was_for() -> 
     assert days.outcomes.has_ended
 
 
-@pytest.mark.parametrize(("state", "slices"), [("2026-11-21", 2), ("2026-11-22", 0), ("2036-01-01", 0)])
-def test_only_a_state_after_today_is_in_the_future(state: str, slices: int, caplog: pytest.LogCaptureFixture) -> None:
-    days = cursor(state={"date": state})
+@pytest.mark.parametrize(("state", "days"), [("2026-11-21", 2), ("2026-11-22", 3), ("2026-11-23", 3)])
+def test_a_state_up_to_two_days_ahead_reads_the_last_whole_days_again_and_stays(state: str, days: int) -> None:
+    cursor_ahead = cursor(state={"date": state})
 
-    assert len(list(days.stream_slices())) == slices
-    assert dict(days.state) == {"date": state}
-    assert ("in the future" in caplog.text) is (slices == 0)
+    slices = list(cursor_ahead.stream_slices())
+    for part in slices:
+        close(cursor_ahead, part)
+
+    assert [part["start_time"] for part in slices] == ["2026-11-18", "2026-11-19", "2026-11-20"][-days:]
+    assert dict(cursor_ahead.state) == {"date": state}
+
+
+def test_a_state_further_ahead_is_refused() -> None:
+    with pytest.raises(AirbyteTracedException, match=r"up to 2026-11-24 were read.*refresh the stream"):
+        cursor(state={"date": "2026-11-24"})
 
 
 def test_records_do_not_move_the_state() -> None:

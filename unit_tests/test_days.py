@@ -60,7 +60,8 @@ def test_a_window_names_both_its_ends() -> None:
         ({}, None),
         ({"date": None}, None),
         ({"date": ""}, None),
-        ({"other": "2026-11-19"}, None),
+        ({"__ab_no_cursor_state_message": True}, None),
+        ({"__ab_full_refresh_sync_complete": True}, None),
         ({"date": "2026-11-19"}, nov(19)),
         ({"date": "2026-11-19T00:00:00Z"}, nov(19)),
         ({"use_global_cursor": True, "state": {"date": "2026-11-19"}, "lookback_window": 1}, nov(19)),
@@ -72,7 +73,17 @@ def test_the_day_is_found_in_states_of_every_shape(state: dict[str, Any], expect
     assert day_in_state(state, "date") == expected
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "20"])
-def test_a_state_that_holds_no_date_is_told(text: str) -> None:
+@pytest.mark.parametrize(
+    "state",
+    [
+        *({"date": text} for text in ("yesterday", "2026-13-01", "20", "20261119", "2026-W47-4", 20261119, ["2026-11-19"])),
+        {"other": "2026-11-19"},
+        {"date": "2026-11-19", "other": 1},
+        {"states": [{"partition": {"id": "a"}, "cursor": {"date": "2026-11-19"}}]},
+        {"use_global_cursor": True, "state": "2026-11-19"},
+    ],
+    ids=str,
+)
+def test_a_state_of_another_shape_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        day_in_state({"date": text}, "date")
+        day_in_state(state, "date")

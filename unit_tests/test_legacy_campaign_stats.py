@@ -243,15 +243,6 @@ def test_a_start_date_of_years_ago_is_not_clamped(legacy: BatchLegacy) -> None:
     assert keys(read(config, STREAM).succeeded()) == [("iOS", "c1", "2015-11-20")]
 
 
-def test_a_state_in_the_future_reads_nothing_and_is_left(legacy: BatchLegacy) -> None:
-    legacy.with_campaigns(legacy_campaign("c1")).with_days("c1", legacy_day("2026-11-20"))
-
-    sync = read(CONFIG, STREAM, state={STREAM: {"date": "2027-01-01"}}).succeeded()
-
-    assert (legacy.stats.asked, sync.state(STREAM)) == ([], {"date": "2027-01-01"})
-    assert len([line for line in sync.logs if "in the future" in line]) == 1
-
-
 # --- Failures ---------------------------------------------------------------------------------------------------------
 
 

@@ -70,15 +70,15 @@ def test_each_app_is_asked_with_its_own_key(legacy: BatchLegacy) -> None:
     assert {asked.headers["X-Authorization"] for asked in legacy.list.asked} == {LEGACY_KEY}
 
 
-@pytest.mark.parametrize("key", ["1e5000000000000000000007", "1_000", "0123456789", "None"])
+@pytest.mark.parametrize("key", ["1e5000000000000000000007", "1_000", "0123456789", "None1"])
 def test_a_key_that_looks_like_a_number_is_sent_verbatim(legacy: BatchLegacy, key: str) -> None:
-    config = ConfigBuilder().with_legacy(app("iOS", key), rest_api_key=key).build()
+    config = ConfigBuilder().with_legacy(app("iOS", key), rest_api_key=f"0{key[::-1]}").build()
     legacy.with_campaigns(legacy_campaign("c1"), key=key)
 
     read(config, STREAM).succeeded()
 
     assert {asked.path for asked in legacy.list.asked} == {f"/1.1/{key}/campaigns/list"}
-    assert legacy.list.asked[0].headers["X-Authorization"] == key
+    assert legacy.list.asked[0].headers["X-Authorization"] == f"0{key[::-1]}"
 
 
 @pytest.mark.parametrize("name", ["1e5", "007", 'It\'s "ours"', "{{ config }}", "[1, 2]", "Été ☀", "None", "True"])

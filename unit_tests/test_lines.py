@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,11 +13,9 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 from airbyte_cdk.sources.types import Record
 from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_message
 
-from integration_tests.process import configured_catalog
 from source_campaign_stats import SourceCampaignStats
 from source_campaign_stats.output.lines import Lines, in_lines, lines_of, record_line
-from source_campaign_stats.process.arguments import parsed
-from source_campaign_stats.process.commands import Entrypoint
+from source_campaign_stats.process.commands import printed as printed_by_the_command
 from unit_tests.builders import LOGGER, BatchCep, ConfigBuilder, a_slice, catalog, day, orchestration
 
 STREAM = "orchestration_stats"
@@ -51,15 +48,12 @@ class Output(io.StringIO):
         self.records_when_flushed.append(self.getvalue().count('{"type":"RECORD"'))
 
 
-def printed(folder: Path, to: io.StringIO | None = None) -> list[dict[str, Any]]:
+def printed(to: io.StringIO | None = None) -> list[dict[str, Any]]:
     """The messages of a read of `orchestration_stats`, as the console script prints them."""
     source = SourceCampaignStats(catalog=catalog(STREAM), config=CONFIG, state=[], as_lines=True)
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    (folder / "catalog.json").write_text(json.dumps(configured_catalog([STREAM])))
-    arguments = ["read", *(f"--{name}={folder}/{name}.json" for name in ("config", "catalog"))]
     with redirect_stdout(to or io.StringIO()) as output:
-        for message in Entrypoint(source).run(parsed(arguments)):
-            print(message)
+        for message in printed_by_the_command(source.read(LOGGER, CONFIG, catalog(STREAM), [])):
+            print(AirbyteEntrypoint.airbyte_message_to_string(message))
     return [json.loads(line) for line in output.getvalue().splitlines() if line.startswith("{")]
 
 
@@ -101,7 +95,7 @@ def test_what_was_read_before_a_failure_of_the_slice_does_not_hide_the_failure()
         list(in_lines(failing(), "s", a_slice()))
 
 
-def test_the_printed_records_are_those_of_a_read_that_makes_messages(cep: BatchCep, tmp_path: Path) -> None:
+def test_the_printed_records_are_those_of_a_read_that_makes_messages(cep: BatchCep) -> None:
     cep.with_orchestrations(orchestration("o1"), orchestration("o2"))
     cep.with_days("o1", day("2026-11-01", sent=1), day("2026-11-20", sent=None)).with_days("o2", day("2026-11-05"))
 
@@ -112,25 +106,25 @@ def test_the_printed_records_are_those_of_a_read_that_makes_messages(cep: BatchC
     ]
 
     wanted = [message["record"]["data"] for message in messages if message["type"] == "RECORD"]
-    found = [message["record"]["data"] for message in printed(tmp_path) if message["type"] == "RECORD"]
+    found = [message["record"]["data"] for message in printed() if message["type"] == "RECORD"]
     assert len(wanted) == 3
     assert sorted(found, key=str) == sorted(wanted, key=str)
 
 
-def test_lines_are_not_gathered_before_they_are_written(cep: BatchCep, tmp_path: Path) -> None:
+def test_lines_are_not_gathered_before_they_are_written(cep: BatchCep) -> None:
     cep.with_orchestrations(orchestration("o1"), orchestration("o2"))
     cep.with_days("o1", day("2026-11-01")).with_days("o2", day("2026-11-05"))
 
-    printed(tmp_path, to=(output := Output()))
+    printed(to=(output := Output()))
 
     assert output.records_when_flushed == [1, 2]
 
 
-def test_a_state_comes_after_its_records_and_tells_their_number(cep: BatchCep, tmp_path: Path) -> None:
+def test_a_state_comes_after_its_records_and_tells_their_number(cep: BatchCep) -> None:
     cep.with_orchestrations(orchestration("o1"))
     cep.with_days("o1", *(day(f"2026-11-{number:02}") for number in range(1, 21)))
 
-    messages = printed(tmp_path)
+    messages = printed()
 
     kinds = [message["type"] for message in messages if message["type"] in ("RECORD", "STATE")]
     states = [message["state"] for message in messages if message["type"] == "STATE"]
@@ -139,13 +133,13 @@ def test_a_state_comes_after_its_records_and_tells_their_number(cep: BatchCep, t
 
 
 def test_the_stream_is_running_before_its_first_record_and_the_log_counts_each_record(
-    cep: BatchCep, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    cep: BatchCep, caplog: pytest.LogCaptureFixture
 ) -> None:
     cep.with_orchestrations(orchestration("o1")).with_days("o1", day("2026-11-01"), day("2026-11-02"))
 
     caplog.set_level("INFO", "airbyte")
 
-    messages = printed(tmp_path)
+    messages = printed()
 
     statuses = [
         number

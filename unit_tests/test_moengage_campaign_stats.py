@@ -547,13 +547,6 @@ def test_states_of_every_known_shape_are_read(moengage: MoEngage, state: dict[st
     assert len(moengage.days_asked) <= 7
 
 
-def test_a_state_in_the_future_reads_nothing_and_is_left(moengage: MoEngage) -> None:
-    sync = read(CONFIG, STREAM, state={STREAM: {"date": "2027-01-01"}}).succeeded()
-
-    assert (moengage.stats.asked, sync.state(STREAM)) == ([], {"date": "2027-01-01"})
-    assert len([line for line in sync.logs if "in the future" in line]) == 1
-
-
 def test_a_start_date_of_today_reads_nothing(moengage: MoEngage) -> None:
     config = ConfigBuilder().with_setting("start_date", "2026-11-21").with_moengage().build()
 

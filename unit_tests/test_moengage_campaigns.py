@@ -101,11 +101,11 @@ def test_the_data_center_decides_the_host(moengage: MoEngage, data_center: str) 
 
 @pytest.mark.parametrize("key", [MOENGAGE_KEY, "1e5000000000000000000007", "0123"])
 def test_the_keys_stand_verbatim_in_both_headers(moengage: MoEngage, key: str) -> None:
-    read(ConfigBuilder().with_moengage(workspace_id=key, api_key=key).build(), STREAM).succeeded()
+    read(ConfigBuilder().with_moengage(workspace_id=f"0{key[::-1]}", api_key=key).build(), STREAM).succeeded()
 
     headers = moengage.list.asked[0].headers
-    assert headers["MOE-APPKEY"] == key
-    assert headers["Authorization"] == "Basic " + base64.b64encode(f"{key}:{key}".encode()).decode()
+    assert headers["MOE-APPKEY"] == f"0{key[::-1]}"
+    assert headers["Authorization"] == "Basic " + base64.b64encode(f"0{key[::-1]}:{key}".encode()).decode()
 
 
 def test_a_field_that_no_page_mentions_passes_through(moengage: MoEngage) -> None:

@@ -410,31 +410,10 @@ def test_an_empty_state_is_a_first_sync(cep: BatchCep) -> None:
     assert cep.windows_asked == {("2026-11-01", "2026-11-20")}
 
 
-@pytest.mark.parametrize(
-    "state", [{"date": "2027-01-01"}, {"use_global_cursor": True, "state": {"date": "2027-01-01"}}]
-)
-def test_a_state_in_the_future_reads_nothing_is_left_and_told_once(cep: BatchCep, state: dict[str, Any]) -> None:
-    cep.with_orchestrations(orchestration("o1")).with_days("o1", day("2026-11-20"))
-
-    sync = read(CONFIG, STREAM, state={STREAM: state}).succeeded()
-
-    assert cep.stats.asked == []
-    assert sync.state(STREAM) == state
-    assert len([line for line in sync.logs if "in the future" in line]) == 1
-
-
 def test_a_state_that_is_no_date_says_what_to_do(cep: BatchCep) -> None:
     sync = read(CONFIG, STREAM, state={STREAM: {"date": "yesterday"}})
 
     assert "Refresh the stream" in str(sync.failure)
-
-
-def test_a_state_of_a_stream_that_is_gone_is_ignored(cep: BatchCep) -> None:
-    cep.with_orchestrations(orchestration("o1"))
-
-    read(CONFIG, STREAM, state={"no_such_stream": {"date": "2026-11-18"}}).succeeded()
-
-    assert cep.windows_asked == {("2026-11-01", "2026-11-20")}
 
 
 # --- Together with the list -------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The errors of this connector: each tells a person what happened and what to do."""
 
-from airbyte_cdk.models import FailureType
+from airbyte_cdk.models import AirbyteMessage, FailureType
 from airbyte_cdk.sources.streams.http.exceptions import BaseBackoffException
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
@@ -39,11 +39,20 @@ def transient_error(message: str) -> AirbyteTracedException:
     return traced(message, FailureType.transient_error)
 
 
+def trace_of(error: AirbyteTracedException) -> AirbyteMessage:
+    """The message that tells an error; with a stack trace only if it is a defect, which nobody else can put right."""
+    message = error.as_airbyte_message()
+    if message.trace and message.trace.error and error.failure_type != FailureType.system_error:
+        message.trace.error.stack_trace = None
+    return message
+
+
 def in_plain_words(error: BaseException, subject: str) -> AirbyteTracedException:
     """A new error about `subject` (a stream, a key) that keeps the sentence meant for people.
 
     The CDK wraps a retry that gave up into "Exhausted available request attempts. Please see logs …"; the
-    sentence of our error handler is inside.
+    sentence of our error handler is inside. What else breaks while an answer is taken apart is an answer of another
+    shape: its stack trace says which part.
     """
     cause = cause_of(error)
     if isinstance(cause, BaseBackoffException):
@@ -51,7 +60,8 @@ def in_plain_words(error: BaseException, subject: str) -> AirbyteTracedException
     if isinstance(error, AirbyteTracedException):
         return traced(f"{subject}: {error}", error.failure_type, error)
     return traced(
-        f"{subject}: unexpected {type(error).__name__} ({error}). Please report this with the log.",
+        f"{subject}: an answer of the vendor holds something that this version can't read. Run the sync again later; if "
+        "it stays, look for a newer version.",
         FailureType.system_error,
         error,
     )

@@ -1,7 +1,7 @@
 """The last gate that every line of the output passes."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 MASK = "****"
@@ -55,15 +55,28 @@ def _masked(text: str, secrets: list[str]) -> str:
 
 
 class RedactingStream:
-    """A standard stream that lets no secret through: whatever library prints, and at whatever log level."""
+    """A standard stream that lets no secret through: whatever library prints, and at whatever log level.
 
-    def __init__(self, stream: TextIO, secrets: list[str]) -> None:
+    `gone` is called when it can't be written any more; else each library would say so in its own way.
+    """
+
+    def __init__(self, stream: TextIO, secrets: list[str], gone: Callable[[], object]) -> None:
         self._stream = stream
         self._secrets = secrets
+        self._gone = gone
 
     def write(self, text: str) -> int:
-        self._stream.write(redact(text, self._secrets))
+        try:
+            self._stream.write(redact(text, self._secrets))
+        except OSError:
+            self._gone()
         return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            self._gone()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -1,6 +1,11 @@
-"""The arguments of the command line: four commands, and the files that they take."""
+"""The arguments of the command line: the commands, and the files that they take."""
 
 import argparse
+import difflib
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 _FILES = {
     "config": "the file with the settings",
@@ -13,19 +18,75 @@ _COMMANDS = {
     "discover": ("prints the streams", ("config",), ()),
     "read": ("prints the records and states", ("config", "catalog"), ("state",)),
 }
+# The two that make a file of what another command printed.
+_MAKERS = {
+    "catalog": ("makes the file of `--catalog` from the output of `discover`: all streams", "discover"),
+    "state": ("makes the file of `--state` from the output of `read`: the last state of each stream", "read"),
+}
 
 
-def parsed(arguments: list[str]) -> argparse.Namespace:
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """`command`, `debug`, and the paths of the files that the command takes; ends the process if they are wrong.
 
     Example: `["read", "--config", "c.json", "--catalog", "k.json"]` -> `command="read"`, `config="c.json"`,
     `catalog="k.json"`, `state=None`, `debug=False`.
     """
-    parser = argparse.ArgumentParser(prog="source-campaign-stats")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parser = _Parser(prog="source-campaign-stats")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for command, (does, required, optional) in _COMMANDS.items():
         options = commands.add_parser(command, help=does, description=f"{command} {does}.", allow_abbrev=False)
         options.add_argument("--debug", action="store_true", help="log more")
         for name in required + optional:
-            options.add_argument(f"--{name}", required=name in required, metavar="FILE", help=_FILES[name])
-    return parser.parse_args(arguments)
+            options.add_argument(
+                f"--{name}", required=name in required, metavar="FILE", help=_FILES[name], action=_Once
+            )
+    for command, (does, printer) in _MAKERS.items():
+        options = commands.add_parser(command, help=does, description=f"{command} {does}.", allow_abbrev=False)
+        options.add_argument(
+            "output", nargs="?", metavar="FILE", help=f"what `{printer}` printed; without it, standard input"
+        )
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in {*_COMMANDS, *_MAKERS}:
+        parser.error(f"There is no such command.{_meant(arguments[0], [*_COMMANDS, *_MAKERS])}")
+    wanted, left = parser.parse_known_args(arguments)
+    if left:
+        parser.error(_about(left, _options_of(commands.choices[wanted.command])))
+    return wanted
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong without a word of what was typed: it can be a configuration, with its keys."""
+
+    def error(self, message: str) -> NoReturn:
+        told = re.search(r"(the following arguments are required: .*|expected .*|.* stands twice)$", message)
+        if "invalid" in message or "unrecognized" in message or "ambiguous" in message:
+            message = "There is an argument that this command does not take."
+        elif told and message.startswith("argument --"):
+            message = f"{message.split(':')[0]}: {told[1]}"
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+class _Once(argparse.Action):
+    """An option that is taken once: of two files the second would win unnoticed."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"argument {option_string}: it stands twice")
+        setattr(namespace, self.dest, values)
+
+
+def _about(left: Sequence[str], known: Sequence[str]) -> str:
+    """What is left over, by its name if it is an option and by its number otherwise."""
+    names = [found[0] for argument in left if (found := re.match(r"--?[a-z][a-z-]{0,30}(?==|$)", argument))]
+    if not names:
+        return f"There {'is 1 argument' if len(left) == 1 else f'are {len(left)} arguments'} too many."
+    return f"This command has no option {names[0]}.{_meant(names[0], known)}"
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean {near[0]}?" if near else f" There are: {', '.join(known)}."
+
+
+def _options_of(parser: argparse.ArgumentParser) -> list[str]:
+    return [option for option in re.findall(r"--[a-z]+", parser.format_usage()) if option != "--help"]

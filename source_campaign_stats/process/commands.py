@@ -1,94 +1,112 @@
-"""The commands that need the source, from the files they are given to the lines they print."""
+"""The commands that need the source, from what they are given to the lines they print."""
 
 import argparse
 import logging
 import os
-import signal
 import sys
+import traceback
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from io import TextIOWrapper
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.exception_handler import init_uncaught_exception_handler
-from airbyte_cdk.logger import PRINT_BUFFER
+from airbyte_cdk.logger import PRINT_BUFFER, is_platform_debug_log_enabled
 from airbyte_cdk.models import (
+    AirbyteConnectionStatus,
     AirbyteMessage,
     AirbyteStateMessage,
+    AirbyteStateMessageSerializer,
     ConfiguredAirbyteCatalog,
-    ConnectorSpecification,
+    ConfiguredAirbyteCatalogSerializer,
+    FailureType,
+    Status,
+    Type,
 )
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_campaign_stats.output.errors import trace_of, traced
 from source_campaign_stats.output.lines import lines_of
 from source_campaign_stats.output.redaction import RedactingStream
+from source_campaign_stats.process.host import end_without_output
+from source_campaign_stats.process.inputs import Inputs
 from source_campaign_stats.source import SourceCampaignStats
 
-
-class Entrypoint(AirbyteEntrypoint):
-    """Airbyte's entrypoint, for a source that gives its records as lines and checks its configuration itself."""
-
-    @staticmethod
-    def validate_connection(source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> None:
-        """Nothing: the source says what is wrong. The CDK's validator would quote a whole group, keys included."""
-
-    def read(
-        self,
-        source_spec: ConnectorSpecification,
-        config: Mapping[str, Any],
-        catalog: ConfiguredAirbyteCatalog,
-        state: list[AirbyteStateMessage],
-    ) -> Iterator[AirbyteMessage]:
-        """The messages that still have to be made lines; those that are lines are printed, in their place."""
-        # A state tells Airbyte how many records came before it.
-        counts: defaultdict[HashableStreamDescriptor, float] = defaultdict(float)
-        for message in self.source.read(self.logger, config, catalog, state):
-            if lines := lines_of(message):
-                counts[HashableStreamDescriptor(name=lines.stream_name)] += lines.count
-                sys.stdout.write(lines.text)
-                # The CDK's buffer would gather a tenth of a second of them, and copy that three times.
-                sys.stdout.flush()
-            else:
-                yield self.handle_record_counts(message, counts)
+LOGGER = logging.getLogger("airbyte")
 
 
-def run_command(wanted: argparse.Namespace) -> None:
+def run_command(wanted: argparse.Namespace, inputs: Inputs) -> None:
     """Runs `check`, `discover` or `read` as `arguments.parsed` says; ends the process with 1 after an error."""
-    try:
-        _run(wanted)
-    except Exception:
-        try:
-            sys.excepthook(*sys.exc_info())
-            sys.stdout.flush()
-        finally:
-            # Workers that wait for a reader of their records would keep the process alive for ever.
-            os._exit(1)
-
-
-def _run(wanted: argparse.Namespace) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        # The protocol is UTF-8, whatever the machine's locale says.
-        cast(TextIOWrapper, stream).reconfigure(encoding="utf-8")
-    init_uncaught_exception_handler(logging.getLogger("airbyte"))
-    # In a container the process has the number 1, for which a signal without a handler does nothing.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
-    files = {name: path for name in ("catalog", "config", "state") if (path := getattr(wanted, name, None))}
-    source = SourceCampaignStats(
-        catalog=SourceCampaignStats.read_catalog(files["catalog"]) if "catalog" in files else None,
-        config=SourceCampaignStats.read_config(files["config"]) if "config" in files else None,
-        state=SourceCampaignStats.read_state(files["state"]) if "state" in files else None,
-        as_lines=True,
-    )
+    if wanted.debug or is_platform_debug_log_enabled():
+        LOGGER.setLevel(logging.DEBUG)
+    catalog = ConfiguredAirbyteCatalogSerializer.load(inputs.catalog) if inputs.catalog else None
+    state = [AirbyteStateMessageSerializer.load(item) for item in inputs.state or []]
+    source = SourceCampaignStats(catalog=catalog, config=inputs.config, state=state, as_lines=True)
     _let_no_secret_through(source.secrets)
+    failed = True
     with PRINT_BUFFER:
-        for message in Entrypoint(source).run(wanted):
-            # One write a message: worker threads print too.
-            sys.stdout.write(f"{message}\n")
+        try:
+            for message in _messages(wanted.command, source, catalog, state):
+                _print(message)
+            failed = False
+        except AirbyteTracedException as error:
+            _print(trace_of(error))
+        except Exception as error:
+            LOGGER.error("".join(traceback.format_exception(error)))
+            words = "The connector ended because of a defect in it. The line of the log before this one says where."
+            _print(trace_of(traced(words, FailureType.system_error, error)))
+    if failed:
+        # Workers that wait for a vendor would keep the process alive.
+        os._exit(1)
+
+
+def _messages(
+    command: str,
+    source: SourceCampaignStats,
+    catalog: ConfiguredAirbyteCatalog | None,
+    state: list[AirbyteStateMessage],
+) -> Iterator[AirbyteMessage]:
+    if command == "check":
+        yield from _checked(source)
+    elif command == "discover":
+        yield AirbyteMessage(type=Type.CATALOG, catalog=source.discover(LOGGER, {}))
+    else:
+        assert catalog is not None
+        yield from printed(source.read(LOGGER, {}, catalog, state))
+
+
+def _checked(source: SourceCampaignStats) -> Iterator[AirbyteMessage]:
+    """The status; what is wrong with the configuration is a status as well, and no failure of the command."""
+    try:
+        status = source.check(LOGGER, {})
+    except AirbyteTracedException as error:
+        if error.failure_type != FailureType.config_error:
+            raise
+        yield trace_of(error)
+        status = AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
+    yield AirbyteMessage(type=Type.CONNECTION_STATUS, connectionStatus=status)
+
+
+def printed(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
+    """The messages that still have to be made lines; those that are lines are printed, in their place."""
+    # A state tells Airbyte how many records came before it.
+    counts: defaultdict[HashableStreamDescriptor, float] = defaultdict(float)
+    for message in messages:
+        if lines := lines_of(message):
+            counts[HashableStreamDescriptor(name=lines.stream_name)] += lines.count
+            sys.stdout.write(lines.text)
+            # The CDK's buffer would gather a tenth of a second of them, and copy that three times.
+            sys.stdout.flush()
+        else:
+            yield AirbyteEntrypoint.handle_record_counts(message, counts)
+
+
+def _print(message: AirbyteMessage) -> None:
+    # One write a message: worker threads print too.
+    sys.stdout.write(f"{AirbyteEntrypoint.airbyte_message_to_string(message)}\n")
 
 
 def _let_no_secret_through(secrets: list[str]) -> None:
     """Whatever is printed from here on, by whichever library, passes through `RedactingStream`."""
     # The CDK's buffer writes to `sys.__stdout__`, not to `sys.stdout`.
-    sys.__stdout__ = sys.stdout = RedactingStream(sys.stdout, secrets)  # type: ignore[assignment, misc]
-    sys.__stderr__ = sys.stderr = RedactingStream(sys.stderr, secrets)  # type: ignore[assignment, misc]
+    sys.__stdout__ = sys.stdout = RedactingStream(sys.stdout, secrets, end_without_output)  # type: ignore[assignment, misc]
+    sys.__stderr__ = sys.stderr = RedactingStream(sys.stderr, secrets, end_without_output)  # type: ignore[assignment, misc]

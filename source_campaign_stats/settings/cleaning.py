@@ -11,8 +11,6 @@ from source_campaign_stats.settings.vendor import Vendor
 # The property that says whether a vendor is read; a configuration made by API or Terraform need not have it.
 USE = "use"
 READ, NOT_USED = "on", "off"
-# How else the choice is written: as its title, or as YAML's `on` and `off` without quotation marks arrive.
-_CHOICES = {"on": READ, "read": READ, "true": READ, "off": NOT_USED, "notused": NOT_USED, "false": NOT_USED}
 
 # A larger number has lost digits on its way, so it is no id any more.
 _EXACT_UP_TO = 2**53
@@ -36,17 +34,12 @@ def cleaned(config: Mapping[str, Any], specification: Schema, vendors: Sequence[
         elif not _is_read(group, settings):
             result.pop(vendor.name, None)
         else:
-            if choice(group.get(USE)) == READ:
+            if group.get(USE) == READ:
                 del group[USE]
             _clean(group, settings, vendor)
     names = {vendor.name for vendor in vendors}
     _clean(result, {name: schema for name, schema in settings_of(specification).items() if name not in names})
     return result
-
-
-def choice(value: Any) -> Any:
-    """The choice of a group, `READ` or `NOT_USED`, however it is written; what is neither stays as it is."""
-    return _CHOICES.get(_letters(value), value) if isinstance(value, (str, bool)) else value
 
 
 def is_credential(name: str, schema: Schema, vendor: Vendor | None) -> bool:
@@ -59,9 +52,8 @@ def _is_read(group: Mapping[str, Any], settings: Mapping[str, Schema]) -> bool:
 
     A choice that is neither of the two counts as read, so that it is told.
     """
-    chosen = choice(group.get(USE))
-    if chosen in (READ, NOT_USED):
-        return bool(chosen == READ)
+    if group.get(USE) in (READ, NOT_USED):
+        return bool(group[USE] == READ)
     return any(not _is_blank(value) and value != settings.get(name, {}).get("default") for name, value in group.items())
 
 
@@ -132,10 +124,6 @@ def _as_text(value: Any) -> Any:
 
 def _spelling(word: str) -> str:
     return re.sub(r"[\s-]", "_", word.lower()).lstrip("0")
-
-
-def _letters(value: Any) -> str:
-    return re.sub(r"[\W_]", "", str(value).lower())
 
 
 def _without_null(value: Any) -> Any:

@@ -8,7 +8,7 @@ _QUOTATION_MARKS = "\"'`“”„‟‘’‚«»"
 # A word before a key, as it stands in a header, a file of variables or a command.
 _PREFIX = re.compile(r"(?i)^(bearer|basic|authorization|x-[a-z-]+|[a-z-]*(api|app)[-_ ]?key|token|key)\s*[\s:=]")
 _PLACEHOLDER = re.compile(
-    r"(?i)\$\{|\{\{|\}\}|^\$\w+$|^\$\(|^%\w+%$|^<.*>$|^\[.*\]$|^\{.*\}$|^x{3,}$|^\.{3,}$|^…$"
+    r"(?i)\$\{|^\{\{.*\}\}$|^\$\w+$|^\$\(|^%\w+%$|^<.*>$|^\[.*\]$|^\{.*\}$|^x{3,}$|^\.{3,}$|^…$"
     r"|^(change|replace|insert|fill)[-_ ]?(me|it|this|in)|^(enter|insert|put|add|paste)[-_ ]your|^your[-_ ]"
     r"|^(todo|tbd|placeholder|none|null|undefined|dummy|secret|password)$"
     r"|^(env|secret|vault|ssm|op|arn|file|secret_coordinate):"

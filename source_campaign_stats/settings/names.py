@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from source_campaign_stats.settings.cleaning import NOT_USED, USE, choice
+from source_campaign_stats.settings.cleaning import NOT_USED, USE
 from source_campaign_stats.settings.credentials import can_be_a_key
 from source_campaign_stats.settings.specification import Schema, settings_of
 
@@ -100,7 +100,7 @@ def _filled_in(values: Mapping[str, Any], schema: Schema, path: str) -> Iterator
     yield place, values
     for name, part in place.settings.items():
         value, inner = values.get(name), f"{path}.{name}".removeprefix(".")
-        if isinstance(value, Mapping) and "oneOf" in part and choice(value.get(USE)) != NOT_USED:
+        if isinstance(value, Mapping) and "oneOf" in part and value.get(USE) != NOT_USED:
             yield from _filled_in(value, part, inner)
         elif isinstance(value, list) and "properties" in part.get("items", {}):
             for number, entry in enumerate(value, start=1):

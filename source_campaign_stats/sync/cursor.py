@@ -20,6 +20,9 @@ from source_campaign_stats.sync.state import day_in_state, state_of
 
 LOGGER = logging.getLogger("airbyte")
 
+# So far can the state of another time zone or clock be ahead.
+_DAYS_AHEAD = timedelta(days=2)
+
 
 class DayCursor(Cursor):
     """The days that were asked for, as one date: the last one up to which no day is missing.
@@ -54,10 +57,16 @@ class DayCursor(Cursor):
         self._state: MutableMapping[str, Any] = dict(state)
         try:
             self._state_day = day_in_state(state, cursor_field)
-        except ValueError as error:
+        except ValueError:
             raise config_error(
-                f"The saved state of the stream {stream_name} holds no date ({error}). Refresh the stream."
-            ) from error
+                f"The saved state of the stream {stream_name} holds no date, or has another shape than this connector "
+                "writes. Refresh the stream."
+            ) from None
+        if self._state_day and self._state_day > today + _DAYS_AHEAD:
+            raise config_error(
+                f"The saved state of the stream {stream_name} says that days up to {self._state_day} were read, which "
+                f"are not over yet: it is {today}. Check the clock, or refresh the stream."
+            )
         self._start, self._last, self._today = start, last, today
         self._lookback, self._earliest = lookback, earliest
         self._router = router
@@ -114,16 +123,12 @@ class DayCursor(Cursor):
         return True
 
     def _window_of_this_sync(self) -> Window | None:
-        if self._state_day and self._state_day > self._today:
-            LOGGER.warning(
-                "%s: the state says that days up to %s were read, which is in the future. Nothing is read and the "
-                "state is left as it is; refresh the stream to read it anew.",
-                self._stream_name,
-                self._state_day,
-            )
-            return None
-        window = window_to_ask(self._state_day, self._start, self._last, self._lookback, self._earliest)
-        wanted = window_to_ask(self._state_day, self._start, self._last, self._lookback)
+        reached = self._state_day
+        if reached and reached > self._today:
+            # Another clock or time zone: the days that are over are read again, and the state stays.
+            reached = min(reached, self._last)
+        window = window_to_ask(reached, self._start, self._last, self._lookback, self._earliest)
+        wanted = window_to_ask(reached, self._start, self._last, self._lookback)
         if window and wanted and wanted.first < window.first:
             LOGGER.info(
                 "%s: reads from %s on instead of %s, because the vendor keeps no older statistics.",

@@ -3,24 +3,43 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from queue import Full, Queue
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from queue import Full, Queue, SimpleQueue
+from typing import Any
 
-from airbyte_cdk.models import AirbyteMessage
+from airbyte_cdk.models import AirbyteMessage, FailureType, Type
 from airbyte_cdk.sources.concurrent_source.concurrent_source import ConcurrentSource
 from airbyte_cdk.sources.concurrent_source.thread_pool_manager import ThreadPoolManager
 from airbyte_cdk.sources.message import InMemoryMessageRepository
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.partitions.types import QueueItem
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_campaign_stats.output.errors import traced
 
 # As much may wait for the output as keeps memory flat: 20 times 250 kB of lines. The CDK lets 10,000 items wait.
 _ITEMS_IN_QUEUE = 20
+_SECONDS_BETWEEN_LOOKS = 0.1
 
-# The CDK counts lines as one record, and calls what it does itself the sync: our own lines tell both. Its warnings and
-# errors stay.
-_CDK_LOGGER = logging.getLogger("airbyte.concurrent_source")
-_CDK_LOGGER.setLevel(logging.WARNING)
+
+class SyncEndedError(Exception):
+    """The sync was given up by whoever read it: no worker has anything to do any more."""
+
+
+class _ShortQueue(Queue[QueueItem]):
+    """A queue whose waiting workers are let go when nobody takes from it any more."""
+
+    is_given_up = False
+
+    def put(self, item: QueueItem, block: bool = True, timeout: float | None = None) -> None:
+        while not self.is_given_up:
+            try:
+                return super().put(item, block, _SECONDS_BETWEEN_LOOKS if block else None)
+            except Full:
+                if not block:
+                    raise
+        raise SyncEndedError
 
 
 class OutputQueue(InMemoryMessageRepository):
@@ -33,9 +52,17 @@ class OutputQueue(InMemoryMessageRepository):
 
     def __init__(self) -> None:
         super().__init__()
-        self.items: Queue[QueueItem] = Queue(maxsize=_ITEMS_IN_QUEUE)
+        self.items = _ShortQueue(maxsize=_ITEMS_IN_QUEUE)
         self._consumer = threading.get_ident()
         self._of_the_consumer: deque[AirbyteMessage] = deque()
+
+    def is_consumed_here(self) -> None:
+        """The calling thread takes the next item; a program can take each one in another thread."""
+        self._consumer = threading.get_ident()
+
+    def give_up(self) -> None:
+        """Nobody takes an item any more."""
+        self.items.is_given_up = True
 
     def emit_message(self, message: AirbyteMessage) -> None:
         if threading.get_ident() != self._consumer:
@@ -52,15 +79,97 @@ class OutputQueue(InMemoryMessageRepository):
             yield self._of_the_consumer.popleft()
 
 
+class _Workers(Executor):
+    """Threads that do not keep a process alive: those of the standard library are waited for when it ends."""
+
+    def __init__(self, number: int) -> None:
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._number = number
+        for position in range(number):
+            threading.Thread(target=self._work, name=f"workerpool_{position}", daemon=True).start()
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def task() -> None:
+            try:
+                future.set_result(function(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._tasks.put(task)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Ends the workers when what was submitted is done; waits for nobody."""
+        for _ in range(self._number):
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        while task := self._tasks.get():
+            task()
+
+
+class _QuietLogger(logging.Logger):
+    """The log of the CDK's engine, which counts lines as one record, and calls what it does itself the sync.
+
+    Its warnings and errors stay; what went wrong outside of this program has its message, and needs no stack trace.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("airbyte.concurrent_source", logging.WARNING)
+        self.parent = logging.getLogger("airbyte")
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
+        if getattr(exc_info, "failure_type", FailureType.system_error) == FailureType.system_error:
+            super().exception(msg, *args, exc_info=exc_info, **kwargs)
+
+
 def read_concurrently(streams: list[AbstractStream], workers: int, output: OutputQueue) -> Iterator[AirbyteMessage]:
-    """The messages of all streams, as they come; the thread that made `output` has to take them."""
-    return ConcurrentSource(
-        threadpool=ThreadPoolManager(
-            ThreadPoolExecutor(max_workers=workers, thread_name_prefix="workerpool"), _CDK_LOGGER
-        ),
-        logger=_CDK_LOGGER,
-        queue=output.items,
-        message_repository=output,
-        # The other half reads what these hand out.
-        initial_number_partitions_to_generate=max(workers // 2, 1),
-    ).read(streams)
+    """The messages of all streams, as they come, to whichever thread asks for the next one.
+
+    Raises one error at the end if a stream failed, which names the streams; the reason of each was a message before.
+    Whoever stops before the end closes the iterator, or just ends the process.
+    """
+    logger, number = _QuietLogger(), len(streams)
+    pool = _Workers(workers)
+    messages = iter(
+        ConcurrentSource(
+            threadpool=ThreadPoolManager(pool, logger),  # type: ignore[arg-type]
+            logger=logger,
+            queue=output.items,
+            message_repository=output,
+            # The other half reads what these hand out.
+            initial_number_partitions_to_generate=max(workers // 2, 1),
+        ).read(streams)
+    )
+    failures: dict[str, FailureType | None] = {}
+    try:
+        while True:
+            output.is_consumed_here()
+            message = next(messages, None)
+            if message is None:
+                return
+            if message.type == Type.TRACE and message.trace and (error := message.trace.error):
+                stream = error.stream_descriptor.name if error.stream_descriptor else ""
+                failures[stream] = error.failure_type
+            yield message
+    except AirbyteTracedException as error:
+        raise _verdict(failures, number) if failures else error from None
+    finally:
+        output.give_up()
+        pool.shutdown()
+
+
+def _verdict(failures: dict[str, FailureType | None], streams: int) -> AirbyteTracedException:
+    """The CDK's own last message quotes errors as Python writes them, and takes each for one of the configuration."""
+    for kind in (FailureType.system_error, FailureType.config_error):
+        if kind in failures.values():
+            break
+    else:
+        kind = FailureType.transient_error
+    return traced(
+        f"{len(failures)} of {streams} streams were not read to their end: {', '.join(failures)}. The reason of each "
+        "stands before this message.",
+        kind,
+    )

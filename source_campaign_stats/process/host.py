@@ -1,0 +1,80 @@
+"""What any host gets from this process: an end within a moment when asked for it, and words when something is wrong."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
+from typing import NoReturn
+
+from source_campaign_stats.process.mistake import Mistake
+
+# Commands whose output is read by a program, in the messages of the Airbyte protocol.
+_SPEAKING_THE_PROTOCOL = ("check", "discover", "read")
+
+
+def prepare() -> None:
+    """Makes the process ready for any host; the first thing that the command line does."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not by an exception, which whoever catches it, or an output that nobody reads, would hold up. In a container
+        # the process has the number 1, for which a signal without a handler does nothing.
+        signal.signal(number, lambda received, _: os._exit(128 + received))
+    closed = [number for number in (0, 1, 2) if not _is_open(number)]
+    for number in closed:
+        # Else the next file that is opened gets this number, and what is printed goes into it.
+        opened = os.open(os.devnull, os.O_RDWR)
+        if opened != number:
+            os.dup2(opened, number)
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
+    if 1 in closed:
+        end("Standard output is closed, so nothing can be printed. Run the command with an output.")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # The protocol is UTF-8, whatever the machine's locale says; a half character in a path must not end it.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+@contextmanager
+def told_in_words(command: str) -> Iterator[None]:
+    """Ends the process with 1 and a message for what a person did, or what became of the output."""
+    try:
+        yield
+    except Mistake as mistake:
+        if command in _SPEAKING_THE_PROTOCOL:
+            for message in _messages_of(command, str(mistake)):
+                print(json.dumps(message), flush=True)
+            sys.exit(1)
+        end(str(mistake))
+    except OSError:
+        # Files are read inside of `Mistake`; what is left is the output.
+        end_without_output()
+
+
+def end_without_output() -> NoReturn:
+    """Ends the process whose output can't be written any more."""
+    end("The output can't be written any more: whoever read it has gone, or the disk is full. The command was ended.")
+
+
+def end(words: str) -> NoReturn:
+    """Ends the process with 1 at once, whatever its other threads do, and says why on standard error."""
+    with suppress(OSError):
+        os.write(2, f"source-campaign-stats: {words}\n".encode())
+    os._exit(1)
+
+
+def _messages_of(command: str, words: str) -> Iterator[dict[str, object]]:
+    error = {"message": words, "internal_message": words, "failure_type": "config_error"}
+    yield {"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": time.time() * 1000, "error": error}}
+    if command == "check":
+        yield {"type": "CONNECTION_STATUS", "connectionStatus": {"status": "FAILED", "message": words}}
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True

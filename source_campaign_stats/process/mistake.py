@@ -1,0 +1,5 @@
+"""What a person did that can't work, told before anything else runs."""
+
+
+class Mistake(Exception):  # noqa: N818
+    """A mistake in the arguments or files of a command; its text says what to do, and holds no key."""
