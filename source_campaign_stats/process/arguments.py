@@ -47,6 +47,11 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         )
     if arguments and not arguments[0].startswith("-") and arguments[0] not in {*_COMMANDS, *_MAKERS}:
         parser.error(f"There is no such command.{_meant(arguments[0], [*_COMMANDS, *_MAKERS])}")
+    if arguments and arguments[0] in commands.choices:
+        # Before what is missing: it mostly stands there under a wrong name.
+        known = _options_of(commands.choices[arguments[0]])
+        if wrong := [word for word in arguments[1:] if word.startswith("--") and word.partition("=")[0] not in known]:
+            parser.error(_about(wrong, [option for option in known if option != "--help"]))
     wanted, left = parser.parse_known_args(arguments)
     if left:
         parser.error(_about(left, _options_of(commands.choices[wanted.command])))
@@ -57,11 +62,8 @@ class _Parser(argparse.ArgumentParser):
     """Tells what is wrong without a word of what was typed: it can be a configuration, with its keys."""
 
     def error(self, message: str) -> NoReturn:
-        told = re.search(r"(the following arguments are required: .*|expected .*|.* stands twice)$", message)
-        if "invalid" in message or "unrecognized" in message or "ambiguous" in message:
+        if re.search("invalid|unrecognized|ambiguous|ignored", message):
             message = "There is an argument that this command does not take."
-        elif told and message.startswith("argument --"):
-            message = f"{message.split(':')[0]}: {told[1]}"
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: error: {message}\n")
 
@@ -71,7 +73,7 @@ class _Once(argparse.Action):
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
         if getattr(namespace, self.dest) is not None:
-            parser.error(f"argument {option_string}: it stands twice")
+            parser.error(f"The option {option_string} stands twice.")
         setattr(namespace, self.dest, values)
 
 
@@ -85,8 +87,10 @@ def _about(left: Sequence[str], known: Sequence[str]) -> str:
 
 def _meant(word: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {near[0]}?" if near else f" There are: {', '.join(known)}."
+    if near:
+        return f" Did you mean {near[0]}?"
+    return f" There are: {', '.join(known)}." if known else ""
 
 
 def _options_of(parser: argparse.ArgumentParser) -> list[str]:
-    return [option for option in re.findall(r"--[a-z]+", parser.format_usage()) if option != "--help"]
+    return sorted(set(re.findall(r"(?<![`-])--[a-z]+", parser.format_help())))

@@ -24,7 +24,7 @@ def content_of(path: str, option: str) -> Any:
         raise Mistake(f'{what} is missing: "--{option}" takes the path of a file.')
     if re.search(r"[{}\"\n]", path):
         raise Mistake(f"{what} {_WRAPPED.format(option=option)}")
-    return _parsed(_text_of(path, what), f"{what} {_shown(path)}", option)
+    return _parsed(_text_of(path, what), f"{what} {shown(path)}", option)
 
 
 def messages_in(text: str) -> list[dict[str, Any]] | None:
@@ -59,7 +59,7 @@ def decoded(data: bytes, what: str) -> str:
 
 
 def _text_of(path: str, what: str) -> str:
-    named = f"{what} {_shown(path)}"
+    named = f"{what} {shown(path)}"
     try:
         return decoded(Path(path).read_bytes(), named)
     except FileNotFoundError:
@@ -78,7 +78,7 @@ def _text_of(path: str, what: str) -> str:
         raise Mistake(f"{named} can't be read. Check the path and the disk.") from None
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
     """The path in quotation marks, unless a key was given in its place."""
     is_path = len(path) <= 300 and path.isprintable() and ("/" in path or "." in path or not can_be_a_key(path))
     return f'"{path}"' if is_path else "(its path is not shown, because it can be a key)"

@@ -3,13 +3,13 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from source_campaign_stats.process.catalogs import catalog_in, configured
-from source_campaign_stats.process.files import content_of, messages_in
+from source_campaign_stats.process.files import content_of, messages_in, shown
 from source_campaign_stats.process.mistake import Mistake
 from source_campaign_stats.process.states import last_states, states_in
 
@@ -25,17 +25,29 @@ class Inputs:
 
 def inputs_of(wanted: argparse.Namespace) -> Inputs:
     """The files of `check`, `discover` or `read`; `Mistake` says what is wrong with one of them."""
-    config = content_of(wanted.config, "config")
-    if not isinstance(config, dict):
-        raise Mistake("The configuration has to be an object with the settings, between { and }.")
-    if isinstance(config.get("streams"), list):
-        raise Mistake("The file given as configuration is a catalog. Give the file with the settings.")
-    if config.get("type") in ("STATE", "STREAM", "CATALOG", "SPEC", "RECORD", "LOG"):
-        raise Mistake("The file given as configuration is the output of a command. Give the file with the settings.")
+    config = _of_file(wanted.config, "config", _config_in)
     if wanted.command != "read":
         return Inputs(config)
-    catalog = catalog_in(content_of(wanted.catalog, "catalog"))
-    return Inputs(config, catalog, states_in(content_of(wanted.state, "state")) if wanted.state is not None else [])
+    catalog = _of_file(wanted.catalog, "catalog", catalog_in)
+    return Inputs(config, catalog, _of_file(wanted.state, "state", states_in) if wanted.state is not None else [])
+
+
+def _of_file(path: str, option: str, made_of: Callable[[Any], Any]) -> Any:
+    content = content_of(path, option)
+    try:
+        return made_of(content)
+    except Mistake as mistake:
+        raise Mistake(f'{mistake} The file is {shown(path)}.') from None
+
+
+def _config_in(content: Any) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise Mistake("The configuration has to be an object with the settings, between { and }.")
+    if isinstance(content.get("streams"), list):
+        raise Mistake("The file given as configuration is a catalog. Give the file with the settings.")
+    if content.get("type") in ("STATE", "STREAM", "CATALOG", "SPEC", "RECORD", "LOG"):
+        raise Mistake("The file given as configuration is the output of a command. Give the file with the settings.")
+    return content
 
 
 def made(command: str, path: str | None) -> str:
