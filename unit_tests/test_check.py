@@ -108,14 +108,24 @@ def test_a_refusal_of_moengage_says_what_to_do(moengage: MoEngage, status: int, 
     assert len(moengage.stats.asked) == 1
 
 
-def test_of_several_failures_the_first_in_the_order_of_the_settings_is_told(
-    cep: BatchCep, legacy: BatchLegacy, moengage: MoEngage
-) -> None:
-    legacy.list.always = moengage.stats.always = REFUSED
-    assert 'app "iOS"' in failure(EVERYTHING)
+def test_every_credential_that_fails_is_named(cep: BatchCep, legacy: BatchLegacy, moengage: MoEngage) -> None:
+    say = legacy.list._say
+    legacy.list._say = lambda asked: REFUSED if ANDROID_KEY in asked.path else say(asked)
+    cep.list.always = moengage.stats.always = REFUSED
 
-    cep.list.always = REFUSED
-    assert failure(EVERYTHING).startswith("Batch:")
+    lines = failure(EVERYTHING).split("\n")
+
+    assert [line.split(": ")[0] for line in lines] == ["Batch", 'Batch MEP (legacy), app "Android"', "MoEngage"]
+
+
+def test_what_is_wrong_with_all_apps_is_told_once(legacy: BatchLegacy) -> None:
+    legacy.list.always = REFUSED
+    config = ConfigBuilder().with_legacy(app("iOS", IOS_KEY), app("Android", ANDROID_KEY), app("Web", "web-key")).build()
+
+    message = failure(config)
+
+    assert message.startswith('Batch MEP (legacy) (all 3 alike): Batch refused the "REST API key"')
+    assert message.count("Batch refused") == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 
 from airbyte_cdk.models import AirbyteConnectionStatus, FailureType, Status
@@ -25,7 +26,7 @@ def connection_status(
     requester_of: Callable[[str], HttpRequester],
     slice_of: Callable[[Mapping[str, object], date | None], StreamSlice],
 ) -> AirbyteConnectionStatus:
-    """SUCCEEDED, or FAILED with what the first credential that does not work needs.
+    """SUCCEEDED, or FAILED with what each credential that does not work needs.
 
     `probes` are the requests with the title of their vendor, `requester_of` gives a stream's requester that does not
     ask again by itself, `slice_of` makes a slice of a partition and a day. All are tried at the same time.
@@ -43,13 +44,29 @@ def connection_status(
         threads.append(thread)
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    for position, (title, probe) in enumerate(probes):
-        silent = transient_error(f"no usable answer within {_DEADLINE_SECONDS} seconds. Try again later.")
-        failure = outcomes.get(position, silent)
-        if failure:
-            message = str(in_plain_words(failure, title + probe.what))
-            return AirbyteConnectionStatus(status=Status.FAILED, message=message)
-    return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+    silent = transient_error(f"no usable answer within {_DEADLINE_SECONDS} seconds. Try again later.")
+    failed = [
+        (title, probe.what, str(in_plain_words(failure, title)).removeprefix(f"{title}: "))
+        for position, (title, probe) in enumerate(probes)
+        if (failure := outcomes.get(position, silent))
+    ]
+    if not failed:
+        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+    numbers = Counter(title for title, _ in probes)
+    return AirbyteConnectionStatus(status=Status.FAILED, message="\n".join(_lines_about(failed, numbers)))
+
+
+def _lines_about(failed: Sequence[tuple[str, str, str]], numbers: Mapping[str, int]) -> Iterator[str]:
+    """A line for each credential that failed, in their order; what is the same for all of a vendor is told once."""
+    told = set()
+    alike = Counter((title, words) for title, _, words in failed)
+    for title, what, words in failed:
+        if numbers[title] > 1 and alike[title, words] == numbers[title]:
+            if (title, words) not in told:
+                yield f"{title} (all {numbers[title]} alike): {words}"
+            told.add((title, words))
+        else:
+            yield f"{title}{what}: {words}"
 
 
 def _try(

@@ -1,5 +1,6 @@
 """What is done with each answer: it is used, asked for again, leaves out one campaign, or ends the stream."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,10 @@ from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErr
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 
 from source_campaign_stats.http.answers import documented_type
+from source_campaign_stats.http.way import broken_way
 from source_campaign_stats.output.errors import ItemGoneError, ItemRefusedError
+
+LOGGER = logging.getLogger("airbyte")
 
 
 @dataclass
@@ -87,41 +91,22 @@ class VendorErrorHandler(DefaultErrorHandler):
             ResponseAction.FAIL,
             FailureType.system_error,
             f"{self.vendor} refused a request ({response.status_code}: {_words_of_vendor(response)}). "
-            "Please report this with the log.",
+            "Ask the vendor what that means, or look for a newer version of the connector.",
         )
 
     def _with_words_of_vendor(self, response: requests.Response, messages: Mapping[int, str]) -> str:
         return f"{messages[response.status_code]} ({self.vendor} said: {_words_of_vendor(response)})"
 
     def _broken_connection(self, error: Exception | None) -> ErrorResolution:
-        text = str(error)
-        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
-            return ErrorResolution(
-                ResponseAction.FAIL,
-                FailureType.config_error,
-                f"The certificate shown for {self.vendor} is not trusted. If a proxy of your company opens the "
-                "connections, set REQUESTS_CA_BUNDLE to the file with its certificate authority.",
-            )
-        if isinstance(error, requests.exceptions.ProxyError) and _is_refusal_of_proxy(text):
-            return ErrorResolution(
-                ResponseAction.FAIL,
-                FailureType.config_error,
-                f"The proxy refused the connection to {self.vendor}. Check HTTPS_PROXY (address, user and "
-                "password) and whether the proxy allows this host.",
-            )
-        if isinstance(error, requests.exceptions.ProxyError):
-            return _again(f"The proxy in HTTPS_PROXY could not be reached or did not connect to {self.vendor}.")
-        if isinstance(error, requests.exceptions.ReadTimeout):
-            return _again(f"{self.vendor} did not answer in time.")
-        return _again(f"The connection to {self.vendor} broke again and again ({type(error).__name__}).")
+        if not isinstance(error, requests.RequestException):
+            return _again(f"The connection to {self.vendor} broke again and again.")
+        words, is_ours = broken_way(error, self.vendor)
+        return ErrorResolution(ResponseAction.FAIL, FailureType.config_error, words) if is_ours else _again(words)
 
 
 def _again(message: str, action: ResponseAction = ResponseAction.RETRY) -> ErrorResolution:
+    LOGGER.info(message)
     return ErrorResolution(action, FailureType.transient_error, message)
-
-
-def _is_refusal_of_proxy(text: str) -> bool:
-    return any(f"Tunnel connection failed: {status}" in text for status in (401, 403, 405, 407))
 
 
 def _words_of_vendor(response: requests.Response) -> str:

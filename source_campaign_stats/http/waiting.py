@@ -1,6 +1,7 @@
 """How long to wait before a request is sent again."""
 
 import email.utils
+import logging
 import math
 import random
 import time
@@ -10,6 +11,8 @@ import requests
 from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy
 
 from source_campaign_stats.output.errors import WaitTooLongError
+
+LOGGER = logging.getLogger("airbyte")
 
 
 @dataclass
@@ -29,7 +32,12 @@ class VendorWait(BackoffStrategy):
     def backoff_time(
         self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
     ) -> float | None:
-        growing = min(2.0 ** (attempt_count - 1), self.longest_own_wait_seconds)
+        seconds = self._seconds(response_or_exception, attempt_count)
+        LOGGER.info("%s: %.0f seconds until the next try, if one is left.", self.vendor, seconds)
+        return seconds
+
+    def _seconds(self, response_or_exception: requests.Response | requests.RequestException | None, attempt: int) -> float:
+        growing = min(2.0 ** (attempt - 1), self.longest_own_wait_seconds)
         jitter = random.uniform(0, growing / 4)
         if not isinstance(response_or_exception, requests.Response):
             return growing + jitter

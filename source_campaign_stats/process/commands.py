@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.logger import PRINT_BUFFER, is_platform_debug_log_enabled
@@ -38,6 +39,8 @@ def run_command(wanted: argparse.Namespace, inputs: Inputs) -> None:
     """Runs `check`, `discover` or `read` as `arguments.parsed` says; ends the process with 1 after an error."""
     if wanted.debug or is_platform_debug_log_enabled():
         LOGGER.setLevel(logging.DEBUG)
+    else:
+        _leave_out_what_the_cdk_says_of_requests()
     catalog = ConfiguredAirbyteCatalogSerializer.load(inputs.catalog) if inputs.catalog else None
     state = [AirbyteStateMessageSerializer.load(item) for item in inputs.state or []]
     source = SourceCampaignStats(catalog=catalog, config=inputs.config, state=state, as_lines=True)
@@ -57,6 +60,12 @@ def run_command(wanted: argparse.Namespace, inputs: Inputs) -> None:
     if failed:
         # Workers that wait for a vendor would keep the process alive.
         os._exit(1)
+
+
+def _leave_out_what_the_cdk_says_of_requests() -> None:
+    """It calls every wait a rate limit, with the names of its classes; the connector has said in words what went on."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: Path(record.pathname).name not in ("http_client.py", "rate_limiting.py"))
 
 
 def _messages(

@@ -31,7 +31,7 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.types import Config
 
-from source_campaign_stats.http.session import follow_no_redirection
+from source_campaign_stats.http.session import follow_no_redirection, tell_a_broken_way
 from source_campaign_stats.settings.clock import today
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.cursor import DayCursor
@@ -117,9 +117,10 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     def create_http_requester(
         self, model: HttpRequester, config: Config, *args: Any, **kwargs: Any
     ) -> HttpRequesterComponent:
-        """A requester that follows no redirection."""
+        """A requester that follows no redirection, and tells what is wrong with the way."""
         requester = super().create_http_requester(model, config, *args, **kwargs)
         follow_no_redirection(requester)
+        tell_a_broken_way(requester)
         return requester
 
     def create_concurrent_cursor_from_datetime_based_cursor(  # type: ignore[override]
