@@ -37,9 +37,11 @@ from source_campaign_stats.settings.clock import today
 from source_campaign_stats.settings.complaints import complaints
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.notes import first_sync, warnings
+from source_campaign_stats.settings.vendor import NamedIds
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.engine import OutputQueue, read_concurrently
 from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
+from source_campaign_stats.sync.named import raise_for_unknown_ids
 from source_campaign_stats.sync.state import raise_for_foreign_states
 from source_campaign_stats.vendors import VENDORS
 
@@ -104,6 +106,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             ],
             self._impatient_requester_of,
             _slice_of,
+            self._look_up_ids if self._named_ids else None,
         )
         if status.message:
             status.message = redact(status.message, self._secrets)
@@ -137,6 +140,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             at_once=slices_at_once(self._settings["num_workers"], sum(v.name in self._settings for v in VENDORS)),
             as_lines=self._as_lines,
             catalog=self._catalog or catalog,
+            named_ids=self._named_ids,
         )
         wanted = [item.stream.name for item in catalog.streams]
         streams = [stream for stream in self._streams(factory) if stream.name in wanted]
@@ -145,6 +149,18 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         ).get_concurrency_level()
         for message in read_concurrently(streams, workers, output):
             yield self._without_secrets(message)
+        raise_for_unknown_ids(map(factory.lookup_of, self._named_ids), wanted)
+
+    @property
+    def _named_ids(self) -> list[NamedIds]:
+        read = [vendor for vendor in VENDORS if vendor.name in self._settings]
+        return [named for vendor in read for named in vendor.named_ids(self._settings[vendor.name])]
+
+    def _look_up_ids(self) -> None:
+        """What a sync would tell of ids that no list has."""
+        factory = CampaignStatsComponentFactory(output=OutputQueue(), ask_once=True, named_ids=self._named_ids)
+        self._streams(factory)
+        raise_for_unknown_ids(map(factory.lookup_of, self._named_ids), [], may_ask=True)
 
     def _streams(self, factory: CampaignStatsComponentFactory) -> list[AbstractStream]:
         self.raise_for_configuration()

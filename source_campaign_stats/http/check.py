@@ -1,5 +1,6 @@
 """`check`: one small request for each credential, done within a minute whatever the vendor does."""
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -14,6 +15,8 @@ from source_campaign_stats.cdk.door import cause_of
 from source_campaign_stats.output.errors import WaitTooLongError, in_plain_words, transient_error
 from source_campaign_stats.settings.vendor import Probe
 
+LOGGER = logging.getLogger("airbyte")
+
 # A requester waits for its answers no longer than this, so that there is time for a second try.
 TIMEOUTS = {"connect_timeout_in_seconds": 5, "read_timeout_in_seconds": 12}
 _DEADLINE_SECONDS = 50
@@ -25,11 +28,13 @@ def connection_status(
     probes: Sequence[tuple[str, Probe]],
     requester_of: Callable[[str], HttpRequester],
     slice_of: Callable[[Mapping[str, object], date | None], StreamSlice],
+    look_up: Callable[[], None] | None = None,
 ) -> AirbyteConnectionStatus:
     """SUCCEEDED, or FAILED with what each credential that does not work needs.
 
     `probes` are the requests with the title of their vendor, `requester_of` gives a stream's requester that does not
-    ask again by itself, `slice_of` makes a slice of a partition and a day. All are tried at the same time.
+    ask again by itself, `slice_of` makes a slice of a partition and a day. All are tried at the same time. `look_up` is
+    done as far as the time goes if all of them work: it raises what the settings would lead to.
     """
     outcomes: dict[int, Exception | None] = {}
     deadline = time.monotonic() + _DEADLINE_SECONDS
@@ -51,9 +56,28 @@ def connection_status(
         if (failure := outcomes.get(position, silent))
     ]
     if not failed:
-        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+        return _status_of(look_up, deadline) if look_up else AirbyteConnectionStatus(status=Status.SUCCEEDED)
     numbers = Counter(title for title, _ in probes)
     return AirbyteConnectionStatus(status=Status.FAILED, message="\n".join(_lines_about(failed, numbers)))
+
+
+def _status_of(look_up: Callable[[], None], deadline: float) -> AirbyteConnectionStatus:
+    failures: list[Exception] = []
+
+    def looked_up() -> None:
+        try:
+            look_up()
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=looked_up, daemon=True)
+    thread.start()
+    thread.join(max(0.0, deadline - time.monotonic()))
+    if thread.is_alive():
+        LOGGER.info("The ids in the settings were not looked up: the lists are too long for a check. A sync tells them.")
+    for failure in failures:
+        return AirbyteConnectionStatus(status=Status.FAILED, message=str(failure))
+    return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 
 
 def _lines_about(failed: Sequence[tuple[str, str, str]], numbers: Mapping[str, int]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What the shared code needs to know of a vendor, beside the manifest and the specification."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -26,6 +26,23 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class NamedIds:
+    """Ids that a person typed, and the list that has them if they are right.
+
+    `stream` lists them in its `column`, in the slices of `partition`; `statistics` is the stream that asks for them by
+    name, if one does. `what` is what the setting is called. `nothing_else` says that only these are read.
+    """
+
+    ids: Sequence[str]
+    what: str
+    stream: str
+    column: str
+    partition: Mapping[str, Any] = field(default_factory=dict)
+    statistics: str | None = None
+    nothing_else: bool = False
+
+
+@dataclass(frozen=True)
 class Vendor:
     """A vendor: its group of settings and what only this vendor has of the things that all of them have.
 
@@ -33,7 +50,7 @@ class Vendor:
     are sent as they are and are no secrets. `probes` takes the settings and today's date; `complaints` takes settings
     of which each alone is right and yields what is wrong with them together; `keys_in_headers` gives the forms in which
     a key is sent, beside the key itself; `first_sync` takes the settings and the days to read, and says what the first
-    sync of them costs.
+    sync of them costs; `named_ids` gives the ids in the settings that a list can know or not know.
     """
 
     name: str
@@ -42,3 +59,4 @@ class Vendor:
     complaints: Callable[[Settings], Iterator[str]] = lambda settings: iter(())
     keys_in_headers: Callable[[Settings], set[str]] = lambda settings: set()
     first_sync: Callable[[Settings, int], str] = lambda settings, days: ""
+    named_ids: Callable[[Settings], list[NamedIds]] = lambda settings: []

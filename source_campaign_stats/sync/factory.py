@@ -4,9 +4,9 @@ The manifest uses the CDK's own vocabulary. Some of the CDK's components lose ro
 one that is built here is made safe, in whatever stream it stands, so that nobody who adds a stream can forget it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 from airbyte_cdk.models import ConfiguredAirbyteCatalog
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
@@ -29,13 +29,15 @@ from airbyte_cdk.sources.declarative.retrievers import Retriever
 from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
-from airbyte_cdk.sources.types import Config
+from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_campaign_stats.http.session import follow_no_redirection, tell_a_broken_way
 from source_campaign_stats.settings.clock import today
+from source_campaign_stats.settings.vendor import NamedIds
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.cursor import DayCursor
 from source_campaign_stats.sync.lists import ListReader
+from source_campaign_stats.sync.named import Lookup
 from source_campaign_stats.sync.slices import SliceReader
 
 
@@ -54,6 +56,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         as_lines: bool = False,
         catalog: ConfiguredAirbyteCatalog | None = None,
         ask_once: bool = False,
+        named_ids: Sequence[NamedIds] = (),
     ) -> None:
         self._states = states or ConnectorStateManager()
         super().__init__(
@@ -67,6 +70,8 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         self._as_lines = as_lines
         self._streams: dict[str, AbstractStream] = {}
         self._lists: dict[str, ListReader] = {}
+        self._readers: dict[str, SliceReader] = {}
+        self._named_ids = named_ids
 
     def create_default_stream(
         self, model: DeclarativeStream, config: Config, is_parent: bool = False, **kwargs: Any
@@ -110,9 +115,24 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             **kwargs,
         )
         if isinstance(cursor, DayCursor):
-            return SliceReader(retriever, cursor.outcomes, primary_key, cursor.places, self._as_lines)
+            column = next((named.column for named in self._named_ids if named.statistics == name), None)
+            self._readers[name] = SliceReader(
+                retriever, cursor.outcomes, primary_key, cursor.places, self._as_lines, column
+            )
+            return self._readers[name]
         self._lists[name] = ListReader(retriever, name, [primary_key] if isinstance(primary_key, str) else primary_key)
         return self._lists[name]
+
+    def lookup_of(self, named: NamedIds) -> Lookup:
+        """How the ids that a person named are looked up, with what the streams of this factory have read."""
+        partitions = self._streams[named.stream].generate_partitions()
+        slices = [cast(StreamSlice, partition.to_slice()) for partition in partitions]
+        return Lookup(
+            named,
+            self._lists[named.stream],
+            [part for part in slices if named.partition.items() <= part.partition.items()],
+            self._readers[named.statistics].seen if named.statistics in self._readers else set(),
+        )
 
     def create_http_requester(
         self, model: HttpRequester, config: Config, *args: Any, **kwargs: Any

@@ -70,6 +70,10 @@ class ListReader(Retriever):
         # A copy each: two streams use the same items.
         return (Record(copy.copy(data), self.stream_name, key) for data in self._read[key])
 
+    def has_read(self, stream_slice: StreamSlice) -> bool:
+        """Whether a slice was read whole, so that it can be had without a request."""
+        return stream_slice in self._read
+
     def _walk(self, stream_slice: StreamSlice) -> list[Mapping[str, Any]]:
         """Every record of a slice, once."""
         items: list[Mapping[str, Any]] = []

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
@@ -31,6 +31,9 @@ class SliceReader(Retriever):
     primary_key: list[str]
     places: threading.Semaphore
     as_lines: bool = False
+    # The column of the ids that a person named, and those of them that had a row.
+    named_column: str | None = None
+    seen: set[str] = field(default_factory=set)
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
@@ -77,6 +80,8 @@ class SliceReader(Retriever):
         key_of = itemgetter(*self.primary_key)
         for record in records_of(self.retriever, stream_slice):
             data = record.data
+            if self.named_column:
+                self.seen.add(data[self.named_column])
             if not first <= data["date"] <= last:
                 continue
             key = key_of(data)

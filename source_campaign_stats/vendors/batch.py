@@ -18,7 +18,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.http.answers import decoded, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
-from source_campaign_stats.settings.vendor import Probe, Settings, Vendor
+from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
@@ -270,10 +270,17 @@ def _first_sync(settings: Settings, days: int) -> str:
     )
 
 
+def _named_ids(settings: Settings) -> list[NamedIds]:
+    skipped = settings.get("skip_orchestration_ids")
+    what = '"Orchestrations to skip" of "Batch"'
+    return [NamedIds(skipped, what, stream="orchestrations", column="id")] if skipped else []
+
+
 BATCH = Vendor(
     name="batch",
     ids_in_headers=frozenset({"project_key"}),
     probes=_probes,
     complaints=_complaints,
     first_sync=_first_sync,
+    named_ids=_named_ids,
 )

@@ -15,7 +15,7 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_campaign_stats.http.answers import decoded, taken
-from source_campaign_stats.settings.vendor import Probe, Settings, Vendor
+from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
@@ -168,10 +168,27 @@ def _first_sync(settings: Settings, days: int) -> str:
     )
 
 
+def _named_ids(settings: Settings) -> list[NamedIds]:
+    apps = settings["apps"]
+    return [
+        NamedIds(
+            app["campaign_tokens"],
+            what=f'"Campaign tokens" of the app "{app["name"]}"',
+            stream="legacy_campaigns",
+            column="campaign_token",
+            partition={"app": app["name"]},
+            nothing_else=all(other.get("campaign_tokens") for other in apps),
+        )
+        for app in apps
+        if app.get("campaign_tokens")
+    ]
+
+
 BATCH_LEGACY = Vendor(
     name="batch_legacy",
     ids_in_headers=frozenset(),
     probes=_probes,
     complaints=_complaints,
     first_sync=_first_sync,
+    named_ids=_named_ids,
 )

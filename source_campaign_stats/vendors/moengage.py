@@ -20,7 +20,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.http.answers import decoded, taken
 from source_campaign_stats.output.errors import transient_error
-from source_campaign_stats.settings.vendor import Probe, Settings, Vendor
+from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.vendors.records import as_array, as_object, documented_metrics, taken_out, with_timestamps
 
@@ -285,10 +285,26 @@ def _first_sync(settings: Settings, days: int) -> str:
     return f"MoEngage: {calls:,} requests for {counted}, which take about {in_words(calls * 62 / 97)}."
 
 
+def _named_ids(settings: Settings) -> list[NamedIds]:
+    if not (ids := settings.get("campaign_ids")):
+        return []
+    return [
+        NamedIds(
+            ids,
+            what='"Campaign ids" of "MoEngage"',
+            stream="moengage_campaigns",
+            column="campaign_id",
+            statistics="moengage_campaign_stats",
+            nothing_else=True,
+        )
+    ]
+
+
 MOENGAGE = Vendor(
     name="moengage",
     ids_in_headers=frozenset({"workspace_id"}),
     probes=_probes,
     keys_in_headers=_keys_in_headers,
     first_sync=_first_sync,
+    named_ids=_named_ids,
 )

@@ -1,0 +1,78 @@
+"""The ids that a person named in the settings: looked up in the vendor's list, and told when no list has them."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from airbyte_cdk.sources.types import StreamSlice
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_campaign_stats.output.errors import config_error
+from source_campaign_stats.settings.vendor import NamedIds
+from source_campaign_stats.sync.lists import ListReader
+
+LOGGER = logging.getLogger("airbyte")
+
+_MOST_IDS_IN_A_LINE = 20
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Named ids, the reader and the slices of the list that has them, and those that had a row of statistics."""
+
+    named: NamedIds
+    reader: ListReader
+    slices: Sequence[StreamSlice]
+    seen: set[str]
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the list was read in this sync anyway."""
+        return all(map(self.reader.has_read, self.slices))
+
+    @property
+    def unseen(self) -> list[str]:
+        return [one for one in self.named.ids if one not in self.seen]
+
+    def unknown(self) -> list[str]:
+        """The ids that neither the list nor the statistics have; asks for the list if it was not read."""
+        listed = {record.data[self.named.column] for part in self.slices for record in self.reader.whole_slice(part)}
+        return [one for one in self.unseen if one not in listed]
+
+
+def raise_for_unknown_ids(lookups: Iterable[Lookup], read: Sequence[str], may_ask: bool = False) -> None:
+    """Tells the ids that no list has in the log; raises a configuration error if nothing else was to be read.
+
+    `read` are the streams of this sync. A list that is not among them is asked for only if no id had a row, or if
+    `may_ask`: a right configuration costs no request more.
+    """
+    found = [(lookup.named, _told(lookup, read, may_ask)) for lookup in lookups]
+    only = [(named, unknown) for named, unknown in found if named.nothing_else]
+    if only and all(len(unknown) == len(named.ids) for named, unknown in only):
+        raise config_error(
+            f"No list has any of the ids in {' and '.join(named.what for named, _ in only)}, so there is nothing to read. "
+            "Check them in the vendor's dashboard."
+        )
+
+
+def _told(lookup: Lookup, read: Sequence[str], may_ask: bool) -> list[str]:
+    """The ids that no list has, after the log has named them."""
+    named = lookup.named
+    is_asked_by_name = named.statistics in read
+    if not (may_ask or lookup.is_free or (is_asked_by_name and not lookup.seen)):
+        if is_asked_by_name and lookup.unseen:
+            LOGGER.warning("%s: no rows came for %s. Check these ids if you expect some.", named.what, _some(lookup.unseen))
+        return []
+    try:
+        unknown = lookup.unknown()
+    except AirbyteTracedException as error:
+        LOGGER.warning("%s could not be looked up: %s", named.what, error)
+        return []
+    if unknown:
+        LOGGER.warning("%s: no list has %s. Check these ids in the vendor's dashboard.", named.what, _some(unknown))
+    return unknown
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = len(ids) - _MOST_IDS_IN_A_LINE
+    return ", ".join(ids[:_MOST_IDS_IN_A_LINE]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,132 @@
+"""Ids in the settings that no list has: told by every sync, and by `check`; nothing but such ids is no success."""
+
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import Status
+
+from unit_tests.builders import (
+    ANDROID_KEY,
+    IOS_KEY,
+    Answer,
+    BatchCep,
+    BatchLegacy,
+    ConfigBuilder,
+    MoEngage,
+    app,
+    check,
+    day,
+    legacy_campaign,
+    moengage_campaign,
+    orchestration,
+    read,
+)
+
+LIST, STATS = "moengage_campaigns", "moengage_campaign_stats"
+
+
+def moengage_of(*ids: str) -> dict[str, Any]:
+    return ConfigBuilder().with_setting("start_date", "2026-11-19").with_moengage(campaign_ids=list(ids)).build()
+
+
+def told(logs: list[str]) -> list[str]:
+    return [line for line in logs if "no list has" in line or "no rows came" in line]
+
+
+@pytest.mark.parametrize("streams", [[LIST, STATS], [LIST]])
+def test_an_id_that_the_list_does_not_have_is_told(moengage: MoEngage, streams: list[str]) -> None:
+    moengage.with_campaigns(moengage_campaign("c1"), moengage_campaign("quiet")).with_stats("c1")
+
+    sync = read(moengage_of("c1", "quiet", "wrong"), *streams).succeeded()
+
+    [line] = told(sync.logs)
+    assert line.startswith('"Campaign ids" of "MoEngage": no list has wrong.')
+
+
+def test_without_the_list_in_the_sync_an_id_without_rows_is_told_and_costs_no_request(moengage: MoEngage) -> None:
+    moengage.with_stats("c1")
+
+    sync = read(moengage_of("c1", "wrong"), STATS).succeeded()
+
+    assert '"Campaign ids" of "MoEngage": no rows came for wrong' in told(sync.logs)[0]
+    assert moengage.list.asked == []
+
+
+def test_a_sync_of_right_ids_tells_nothing_and_asks_nothing_more(moengage: MoEngage) -> None:
+    moengage.with_stats("c1", "c2")
+
+    sync = read(moengage_of("c1", "c2"), STATS).succeeded()
+
+    assert (told(sync.logs), moengage.list.asked) == ([], [])
+
+
+@pytest.mark.parametrize("streams", [[STATS], [LIST], [LIST, STATS]])
+def test_a_sync_of_nothing_but_unknown_ids_fails(moengage: MoEngage, streams: list[str]) -> None:
+    moengage.with_campaigns(moengage_campaign("c1")).with_stats("c1")
+
+    sync = read(moengage_of("wrong", "worse"), *streams)
+
+    assert 'any of the ids in "Campaign ids" of "MoEngage"' in str(sync.failure)
+
+
+def test_a_sync_of_campaigns_that_are_quiet_succeeds(moengage: MoEngage) -> None:
+    moengage.with_campaigns(moengage_campaign("quiet"))
+
+    assert told(read(moengage_of("quiet"), STATS).succeeded().logs) == []
+
+
+def test_an_orchestration_to_skip_that_there_is_not_is_told(cep: BatchCep) -> None:
+    cep.with_orchestrations(orchestration("o1"), orchestration("o2")).with_days("o1", day("2026-11-20"))
+
+    sync = read(ConfigBuilder().with_batch(skip_orchestration_ids=["o2", "o3"]).build(), "orchestration_stats")
+
+    assert told(sync.succeeded().logs) == [
+        '"Orchestrations to skip" of "Batch": no list has o3. Check these ids in the vendor\'s dashboard.'
+    ]
+
+
+def test_a_token_that_the_list_of_its_app_does_not_have_is_told(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2", live=False), key=IOS_KEY)
+    legacy.with_campaigns(legacy_campaign("c9"), key=ANDROID_KEY)
+    apps = app("iOS", IOS_KEY, "c1", "c2", "c9"), app("Android", ANDROID_KEY)
+
+    sync = read(ConfigBuilder().with_legacy(*apps).build(), "legacy_campaigns").succeeded()
+
+    assert told(sync.logs) == [
+        '"Campaign tokens" of the app "iOS": no list has c9. Check these ids in the vendor\'s dashboard.'
+    ]
+
+
+def test_a_list_of_nothing_but_unknown_tokens_fails(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"))
+
+    sync = read(ConfigBuilder().with_legacy(app("iOS", IOS_KEY, "wrong")).build(), "legacy_campaigns")
+
+    assert '"Campaign tokens" of the app "iOS"' in str(sync.failure)
+
+
+def test_check_looks_ids_up(moengage: MoEngage, cep: BatchCep, caplog: pytest.LogCaptureFixture) -> None:
+    moengage.with_campaigns(moengage_campaign("c1"))
+    cep.with_orchestrations(orchestration("o1"))
+    config = ConfigBuilder().with_moengage(campaign_ids=["c1", "wrong"]).with_batch(skip_orchestration_ids=["o3"])
+
+    assert check(config.build()).status == Status.SUCCEEDED
+    assert [line.partition(": ")[2].partition(".")[0] for line in told(caplog.messages)] == [
+        "no list has o3",
+        "no list has wrong",
+    ]
+
+
+def test_check_refuses_nothing_but_unknown_ids(moengage: MoEngage) -> None:
+    moengage.with_campaigns(moengage_campaign("c1"))
+
+    status = check(moengage_of("wrong"))
+
+    assert status.status == Status.FAILED
+    assert '"Campaign ids" of "MoEngage"' in str(status.message)
+
+
+def test_a_list_that_can_not_be_read_decides_nothing(moengage: MoEngage) -> None:
+    moengage.list.always = Answer("", status=500)
+
+    assert check(moengage_of("c1")).status == Status.SUCCEEDED
