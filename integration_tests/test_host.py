@@ -61,7 +61,9 @@ READ = ["read", "--config", "c.json", "--catalog", "k.json"]
 
 @pytest.mark.parametrize("closing", [[0], [2], [0, 2]], ids=str)
 @pytest.mark.parametrize(
-    "arguments", [["spec"], ["check", "--config", "c.json"], ["discover", "--config", "c.json"], READ], ids=lambda a: a[0]
+    "arguments",
+    [["spec"], ["check", "--config", "c.json"], ["discover", "--config", "c.json"], READ],
+    ids=lambda a: a[0],
 )
 def test_a_closed_input_or_error_stream_changes_nothing(
     world: World, tmp_path: Path, closing: list[int], arguments: list[str]
@@ -161,9 +163,7 @@ def program(world: World, code: str, streams: Sequence[str] = STREAMS) -> Any:
 
 
 def number_of_rows(world: World) -> int:
-    return sum(
-        len(world.sandbox.expected(stream, world.first_day, world.last_day, world.config)) for stream in STREAMS
-    )
+    return sum(len(world.sandbox.expected(stream, world.first_day, world.last_day, world.config)) for stream in STREAMS)
 
 
 def test_a_source_made_in_one_thread_is_read_slowly_in_others(world: World) -> None:

@@ -120,7 +120,9 @@ def test_every_credential_that_fails_is_named(cep: BatchCep, legacy: BatchLegacy
 
 def test_what_is_wrong_with_all_apps_is_told_once(legacy: BatchLegacy) -> None:
     legacy.list.always = REFUSED
-    config = ConfigBuilder().with_legacy(app("iOS", IOS_KEY), app("Android", ANDROID_KEY), app("Web", "web-key")).build()
+    config = (
+        ConfigBuilder().with_legacy(app("iOS", IOS_KEY), app("Android", ANDROID_KEY), app("Web", "web-key")).build()
+    )
 
     message = failure(config)
 

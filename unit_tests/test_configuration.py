@@ -76,7 +76,10 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "a group that is a text": (wrong("batch", SECRET), 'The settings of "Batch"'),
     "a group that is a list": (wrong("moengage", [SECRET]), 'The settings of "MoEngage"'),
     "a group that is true": (wrong("batch_legacy", True), 'The settings of "Batch MEP (legacy)"'),
-    "a lookback as a text": (wrong("batch.lookback_days", "thirty"), '"Days to read again" of "Batch" has to be a whole'),
+    "a lookback as a text": (
+        wrong("batch.lookback_days", "thirty"),
+        '"Days to read again" of "Batch" has to be a whole',
+    ),
     "a lookback that is too long": (wrong("moengage.lookback_days", 91), "whole number from 0 to 90"),
     "a lookback that is true": (wrong("batch_legacy.lookback_days", True), "whole number from 0 to 3650"),
     "a lookback in halves": (wrong("batch.lookback_days", 1.5), "whole number from 0 to 180"),

@@ -76,7 +76,10 @@ def test_the_day_is_found_in_states_of_every_shape(state: dict[str, Any], expect
 @pytest.mark.parametrize(
     "state",
     [
-        *({"date": text} for text in ("yesterday", "2026-13-01", "20", "20261119", "2026-W47-4", 20261119, ["2026-11-19"])),
+        *(
+            {"date": text}
+            for text in ("yesterday", "2026-13-01", "20", "20261119", "2026-W47-4", 20261119, ["2026-11-19"])
+        ),
         {"other": "2026-11-19"},
         {"date": "2026-11-19", "other": 1},
         {"states": [{"partition": {"id": "a"}, "cursor": {"date": "2026-11-19"}}]},

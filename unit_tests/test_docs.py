@@ -24,16 +24,6 @@ PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))
 MANIFEST = read_manifest()
 SPECIFICATION = MANIFEST["spec"]["connection_specification"]
 
-# The functions that make an error, and which of their arguments is the text.
-MAKERS = {
-    "WaitTooLongError": 0,
-    "config_error": 0,
-    "transient_error": 0,
-    "traced": 0,
-    "_again": 0,
-    "ErrorResolution": 2,
-    "in_plain_words": 1,
-}
 CHANGING = "…"
 
 
@@ -163,7 +153,7 @@ def test_a_setting_whose_description_asks_for_a_refresh_is_in_the_table_of_refre
 def template(node: ast.expr) -> str | None:
     """A text in the code, with `…` for what is put in at run time."""
     if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
+        return re.sub(r"%[.\d]*[sdfr]", CHANGING, node.value) if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else CHANGING for part in node.values)
     if isinstance(node, ast.BinOp):
@@ -171,18 +161,27 @@ def template(node: ast.expr) -> str | None:
     return None
 
 
-def messages_of(module: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-        text = None
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in MAKERS and len(node.args) > MAKERS[name]:
-                text = template(node.args[MAKERS[name]])
-        elif isinstance(node, ast.Yield) and node.value is not None:
-            text = template(node.value)
-        # What only joins a subject and a message is none of its own.
-        if text and len(re.findall(r"\w+", text)) > 1:
+def texts_in(node: ast.AST) -> Iterator[str]:
+    """Every text of a module that is no documentation, the parts of a text as one."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+            continue
+        text = template(child) if isinstance(child, ast.expr) else None
+        if text is None:
+            yield from texts_in(child)
+        else:
             yield text
+
+
+def is_sentence(text: str) -> bool:
+    """Whether a person can be meant: some words, and the end of a sentence among or behind them."""
+    is_pattern = "(?" in text
+    return len(re.findall(r"[A-Za-z]+", text)) >= 2 and bool(re.search(r"[.?](\s|…|$)", text)) and not is_pattern
+
+
+def messages_of(module: Path) -> Iterator[str]:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    return (text.strip().replace("\n", " ") for text in texts_in(tree) if is_sentence(text))
 
 
 def messages_of_manifest(part: Any) -> Iterator[str]:

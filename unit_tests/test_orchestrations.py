@@ -75,7 +75,9 @@ def test_the_keys_stand_in_the_headers(cep: BatchCep) -> None:
     assert cep.list.asked[0].headers["X-Batch-Project"] == PROJECT
 
 
-@pytest.mark.parametrize("key", ["1e5000000000000000000007", "1_000_000", "0123456789", "k['a']", "k{{config}}", "None1"])
+@pytest.mark.parametrize(
+    "key", ["1e5000000000000000000007", "1_000_000", "0123456789", "k['a']", "k{{config}}", "None1"]
+)
 def test_a_key_that_looks_like_something_else_is_sent_verbatim(cep: BatchCep, key: str) -> None:
     config = ConfigBuilder().with_batch(rest_api_key=key, project_key=f"0{key[::-1]}").build()
 

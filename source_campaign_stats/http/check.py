@@ -74,7 +74,9 @@ def _status_of(look_up: Callable[[], None], deadline: float) -> AirbyteConnectio
     thread.start()
     thread.join(max(0.0, deadline - time.monotonic()))
     if thread.is_alive():
-        LOGGER.info("The ids in the settings were not looked up: the lists are too long for a check. A sync tells them.")
+        LOGGER.info(
+            "The ids in the settings were not looked up: the lists are too long for a check. A sync tells them."
+        )
     for failure in failures:
         return AirbyteConnectionStatus(status=Status.FAILED, message=str(failure))
     return AirbyteConnectionStatus(status=Status.SUCCEEDED)

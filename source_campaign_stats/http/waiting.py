@@ -36,7 +36,9 @@ class VendorWait(BackoffStrategy):
         LOGGER.info("%s: %.0f seconds until the next try, if one is left.", self.vendor, seconds)
         return seconds
 
-    def _seconds(self, response_or_exception: requests.Response | requests.RequestException | None, attempt: int) -> float:
+    def _seconds(
+        self, response_or_exception: requests.Response | requests.RequestException | None, attempt: int
+    ) -> float:
         growing = min(2.0 ** (attempt - 1), self.longest_own_wait_seconds)
         jitter = random.uniform(0, growing / 4)
         if not isinstance(response_or_exception, requests.Response):

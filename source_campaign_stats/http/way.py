@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
-from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+from requests.utils import get_environ_proxies, select_proxy
 
 from source_campaign_stats.output.errors import config_error
 
@@ -51,7 +51,10 @@ def broken_way(error: requests.RequestException, vendor: str) -> tuple[str, bool
         return f"{vendor} did not answer in time.", False
     through = f", although the proxy in {proxy} was reached" if proxy else ""
     if any(isinstance(cause, urllib3.exceptions.NameResolutionError) for cause in causes):
-        return f"The name {host} is not known on this network (DNS), so {vendor} can't be reached. Check the network.", False
+        return (
+            f"The name {host} is not known on this network (DNS), so {vendor} can't be reached. Check the network.",
+            False,
+        )
     if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
         return f"{host} refuses connections, so {vendor} can't be reached. Check the network and its firewall.", False
     if any(isinstance(cause, urllib3.exceptions.ConnectTimeoutError) for cause in causes):
@@ -77,7 +80,10 @@ def _broken_proxy(variable: str, vendor: str, causes: list[BaseException], text:
     if "Tunnel connection failed" in text:
         return f"{the_proxy} could not connect to {vendor}. Ask whoever runs the proxy.", False
     if any(isinstance(cause, urllib3.exceptions.NameResolutionError) for cause in causes):
-        return f"{the_proxy} has a name that is not known on this network, so {vendor} can't be reached. Check its address.", False
+        return (
+            f"{the_proxy} has a name that is not known on this network, so {vendor} can't be reached. Check its address.",
+            False,
+        )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return f"{the_proxy} refuses connections, so {vendor} can't be reached. Check its address and port.", False
     if any(isinstance(cause, (urllib3.exceptions.TimeoutError, TimeoutError)) for cause in causes):
@@ -94,7 +100,7 @@ def _is_at_the_proxy(causes: list[BaseException]) -> bool:
 def _raise_for_proxy(proxy: str) -> None:
     variable = next((name for name in _PROXY_VARIABLES if os.environ.get(name)), "HTTPS_PROXY")
     try:
-        parts = urlsplit(prepend_scheme_if_needed(proxy, "http"))
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0) and " " not in proxy
     except ValueError:
         is_address = False

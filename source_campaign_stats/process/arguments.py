@@ -71,7 +71,9 @@ class _Parser(argparse.ArgumentParser):
 class _Once(argparse.Action):
     """An option that is taken once: of two files the second would win unnoticed."""
 
-    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
         if getattr(namespace, self.dest) is not None:
             parser.error(f"The option {option_string} stands twice.")
         setattr(namespace, self.dest, values)

@@ -5,7 +5,7 @@ from typing import Any
 
 from source_campaign_stats.process.mistake import Mistake
 
-_MAKE = "Make it with `source-campaign-stats catalog` from the output of `discover`."
+_MAKE = 'Make it with "source-campaign-stats catalog" from the output of discover.'
 _SYNC_MODES = ("full_refresh", "incremental")
 _DESTINATION_SYNC_MODES = ("append", "overwrite", "append_dedup")
 
@@ -19,7 +19,7 @@ def configured(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """
     for message in messages:
         return {"streams": [_configured_stream(stream) for stream in message["catalog"]["streams"]]}
-    raise Mistake("There is no catalog in this output. Give what `source-campaign-stats discover` prints.")
+    raise Mistake('There is no catalog in this output. Give what "source-campaign-stats discover" prints.')
 
 
 def _configured_stream(stream: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +40,9 @@ def catalog_in(content: Any) -> dict[str, Any]:
     if isinstance(content, list) and content and all(isinstance(item, dict) and "type" in item for item in content):
         raise Mistake(f"The catalog is the output of a command. {_MAKE}")
     if isinstance(content, dict) and content.get("type") == "CATALOG":
-        raise Mistake(f"The catalog is a message of `discover`: it says which streams there are, not which to read. {_MAKE}")
+        raise Mistake(
+            f"The catalog is a message of discover: it says which streams there are, not which to read. {_MAKE}"
+        )
     if not isinstance(content, dict) or not isinstance(content.get("streams"), list):
         raise Mistake(f'The catalog has to be an object with a list "streams". {_MAKE}')
     if not content["streams"]:
@@ -51,7 +53,9 @@ def catalog_in(content: Any) -> dict[str, Any]:
 def _stream_in(item: Any, number: int) -> dict[str, Any]:
     which = f"stream {number}"
     if isinstance(item, dict) and "stream" not in item and "name" in item:
-        raise Mistake(f"The catalog is what `discover` prints: it says which streams there are, not which to read. {_MAKE}")
+        raise Mistake(
+            f"The catalog is what discover prints: it says which streams there are, not which to read. {_MAKE}"
+        )
     if not isinstance(item, dict) or not isinstance(item.get("stream"), dict):
         raise Mistake(f'The catalog\'s {which} has to be an object with an object "stream" and a "sync_mode". {_MAKE}')
     stream = item["stream"]
@@ -71,7 +75,9 @@ def _stream_in(item: Any, number: int) -> dict[str, Any]:
         item = {**item, field: value}
     for field, fits in (("cursor_field", _is_path), ("primary_key", _is_key)):
         if not fits(item.get(field) or []):
-            raise Mistake(f'The field "{field}" of the catalog\'s {which} has another form than the protocol says. {_MAKE}')
+            raise Mistake(
+                f'The field "{field}" of the catalog\'s {which} has another form than the protocol says. {_MAKE}'
+            )
     schema = stream.get("json_schema")
     return {
         **{field: item[field] for field in ("sync_mode", "destination_sync_mode")},

@@ -11,7 +11,6 @@ from source_campaign_stats.process.mistake import Mistake
 from source_campaign_stats.settings.credentials import can_be_a_key
 
 ROLES = {"config": "configuration", "catalog": "catalog", "state": "state"}
-_WRAPPED = 'has to be put into a file: "--{option}" takes the path of it.'
 
 
 def content_of(path: str, option: str) -> Any:
@@ -23,7 +22,7 @@ def content_of(path: str, option: str) -> Any:
     if not path.strip():
         raise Mistake(f'{what} is missing: "--{option}" takes the path of a file.')
     if re.search(r"[{}\"\n]", path):
-        raise Mistake(f"{what} {_WRAPPED.format(option=option)}")
+        raise Mistake(f'{what} has to be put into a file: "--{option}" takes the path of it.')
     return _parsed(_text_of(path, what), f"{what} {shown(path)}", option)
 
 
@@ -72,7 +71,7 @@ def _text_of(path: str, what: str) -> str:
         raise Mistake(f"{named} is not there: a part of its path is a file. Check the path.") from None
     except PermissionError:
         raise Mistake(
-            f"{named} can't be read by the user {os.getuid()}. Allow it, for example with `chmod a+r`."
+            f"{named} can't be read by the user {os.getuid()}. Allow it, for example with chmod a+r."
         ) from None
     except (OSError, ValueError):
         raise Mistake(f"{named} can't be read. Check the path and the disk.") from None
@@ -112,9 +111,13 @@ def _raise_for_syntax(text: str, named: str, error: json.JSONDecodeError) -> NoR
     first = text.lstrip()[:1]
     if first not in '{["' and re.search(r"(?m)^\s*[\w-]+\s*:(\s|$)|^---", text):
         raise Mistake(f"{named} is YAML, or nearly so. Write it as JSON.") from None
-    if not rest or "Unterminated string" in error.msg and text.count("\n", error.pos) <= 1:
-        raise Mistake(f"{named} ends too early, at {place}: a part of it is missing, or a bracket or quotation mark.") from None
-    reason = {"'": "JSON wants double quotation marks", "/": "JSON has no comments", "#": "JSON has no comments"}.get(rest[0])
+    if not rest or ("Unterminated string" in error.msg and text.count("\n", error.pos) <= 1):
+        raise Mistake(
+            f"{named} ends too early, at {place}: a part of it is missing, or a bracket or quotation mark."
+        ) from None
+    reason = {"'": "JSON wants double quotation marks", "/": "JSON has no comments", "#": "JSON has no comments"}.get(
+        rest[0]
+    )
     if rest[0] in "]}" and text[: error.pos].rstrip().endswith(","):
         reason = "there is a comma before the closing bracket"
     if error.msg.startswith("Extra data"):

@@ -18,10 +18,10 @@ _SPEAKING_THE_PROTOCOL = ("check", "discover", "read")
 
 def prepare() -> None:
     """Makes the process ready for any host; the first thing that the command line does."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for ending in (signal.SIGINT, signal.SIGTERM):
         # Not by an exception, which whoever catches it, or an output that nobody reads, would hold up. In a container
         # the process has the number 1, for which a signal without a handler does nothing.
-        signal.signal(number, lambda received, _: os._exit(128 + received))
+        signal.signal(ending, lambda received, _: os._exit(128 + received))
     closed = [number for number in (0, 1, 2) if not _is_open(number)]
     for number in closed:
         # Else the next file that is opened gets this number, and what is printed goes into it.

@@ -37,7 +37,7 @@ def _of_file(path: str, option: str, made_of: Callable[[Any], Any]) -> Any:
     try:
         return made_of(content)
     except Mistake as mistake:
-        raise Mistake(f'{mistake} The file is {shown(path)}.') from None
+        raise Mistake(f"{mistake} The file is {shown(path)}.") from None
 
 
 def _config_in(content: Any) -> dict[str, Any]:
@@ -66,8 +66,15 @@ def made(command: str, path: str | None) -> str:
 def _of_messages(command: str, lines: Iterable[bytes]) -> Any:
     kind, make = {"catalog": ("CATALOG", configured), "state": ("STATE", last_states)}[command]
     # An output can be larger than memory: only the lines that matter are looked at.
-    found = (message for line in lines if kind.encode() in line for message in messages_in(line.decode("utf-8", "replace")) or ())
+    found = (
+        message
+        for line in lines
+        if kind.encode() in line
+        for message in messages_in(line.decode("utf-8", "replace")) or ()
+    )
     try:
         return make(message for message in found if message["type"] == kind)
     except (KeyError, TypeError):
-        raise Mistake(f"A message of the type {kind} lacks what the protocol says. Give the output as it was printed.") from None
+        raise Mistake(
+            f"A message of the type {kind} lacks what the protocol says. Give the output as it was printed."
+        ) from None

@@ -5,7 +5,7 @@ from typing import Any
 
 from source_campaign_stats.process.mistake import Mistake
 
-_MAKE = "Make it with `source-campaign-stats state` from the output of the `read` before."
+_MAKE = 'Make it with "source-campaign-stats state" from the output of the read before.'
 
 
 def last_states(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -19,7 +19,7 @@ def last_states(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         stream = message["state"]["stream"]
         found[stream["stream_descriptor"]["name"]] = {"type": "STREAM", "stream": stream}
     if not found:
-        raise Mistake("There is no state in this output. Give what `source-campaign-stats read` prints.")
+        raise Mistake('There is no state in this output. Give what "source-campaign-stats read" prints.')
     return list(found.values())
 
 
@@ -68,7 +68,7 @@ def _state_in(item: Any, number: int) -> dict[str, Any] | None:
     state = stream.get("stream_state")
     if state is not None and not isinstance(state, dict):
         raise Mistake(
-            f'The state of the stream "{name}" has a shape that this connector never wrote. Refresh the stream, or leave '
-            "its state out."
+            f'The state of the stream "{name}" has a shape that this connector never wrote. '
+            "Refresh the stream, or leave its state out."
         )
     return {"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": state or {}}}

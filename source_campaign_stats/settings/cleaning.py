@@ -19,7 +19,7 @@ _EXACT_UP_TO = 2**53
 def cleaned(config: Mapping[str, Any], specification: Schema, vendors: Sequence[Vendor]) -> dict[str, Any]:
     """The configuration with the vendors that are read, texts stripped, and the specification's defaults filled in.
 
-    Never raises. What is plainly meant is taken: `"30"` for a number, `"true"`, `" 01 "` and `1` for one of a closed list.
+    Never raises. What is plainly meant is taken: `"30"`, `"true"`, and `" 01 "` or `1` for one of a closed list.
     A vendor that is not used is left out; a group that is no group becomes None. A key of a wrong shape is emptied, so
     that nothing can quote it; `complaints` then tells its shape.
     Example: `{"acme": {"api_key": " k\\n", "account_id": 7}, "other": {"use": "off"}}` becomes

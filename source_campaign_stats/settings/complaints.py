@@ -123,13 +123,17 @@ def _credential_complaints(value: Any, schema: Schema, label: str) -> Iterator[s
 
 def _entry_complaints(entries: Any, schema: Schema, label: str) -> Iterator[_Complaint]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        yield _Complaint(f"{label} has to be a list of entries, each with settings of its own. {first_sentence(schema)}")
+        yield _Complaint(
+            f"{label} has to be a list of entries, each with settings of its own. {first_sentence(schema)}"
+        )
         return
     settings = settings_of(schema["items"])
     for number, entry in enumerate(entries, start=1):
         place = f" in entry {number} of {label}"
         if swapped := _swapped(entry, settings):
-            yield _Complaint(f"{' and '.join(swapped)}{place} seem to be swapped. Put each into the place of the other.")
+            yield _Complaint(
+                f"{' and '.join(swapped)}{place} seem to be swapped. Put each into the place of the other."
+            )
         else:
             yield from _setting_complaints(entry, settings, required_of(schema["items"]), place)
 
@@ -188,7 +192,9 @@ def _misplaced_keys(config: Mapping[str, Any], specification: Schema) -> Iterato
             if text is secret or text.schema["title"] == secret.schema["title"]:
                 continue
             is_same = secret.text.lower() == text.text.lower()
-            if text.is_secret and not (is_same and text.group == secret.group and texts.index(text) > texts.index(secret)):
+            if text.is_secret and not (
+                is_same and text.group == secret.group and texts.index(text) > texts.index(secret)
+            ):
                 continue
             if is_same or (len(secret.text) >= 8 and secret.text.lower() in text.text.lower()):
                 yield _Complaint(

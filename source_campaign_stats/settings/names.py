@@ -54,7 +54,7 @@ def misnomers(config: Mapping[str, Any], specification: Schema) -> list[Misnomer
 
 def _misnomer(name: str, value: Any, place: _Place, everywhere: list[_Place]) -> Misnomer:
     shown = place.named(name)
-    if isinstance(value, Mapping) and (inside := [_known(item, place) for item in value if _known(item, place)]):
+    if isinstance(value, Mapping) and (inside := [found for item in value if (found := _known(item, place))]):
         return Misnomer(
             f"The setting {shown} is not known. Put what stands inside it ({', '.join(inside)}) one level higher.", True
         )

@@ -50,8 +50,8 @@ def raise_for_unknown_ids(lookups: Iterable[Lookup], read: Sequence[str], may_as
     only = [(named, unknown) for named, unknown in found if named.nothing_else]
     if only and all(len(unknown) == len(named.ids) for named, unknown in only):
         raise config_error(
-            f"No list has any of the ids in {' and '.join(named.what for named, _ in only)}, so there is nothing to read. "
-            "Check them in the vendor's dashboard."
+            f"No list has any of the ids in {' and '.join(named.what for named, _ in only)}, so there is nothing to "
+            "read. Check them in the vendor's dashboard."
         )
 
 
@@ -61,7 +61,9 @@ def _told(lookup: Lookup, read: Sequence[str], may_ask: bool) -> list[str]:
     is_asked_by_name = named.statistics in read
     if not (may_ask or lookup.is_free or (is_asked_by_name and not lookup.seen)):
         if is_asked_by_name and lookup.unseen:
-            LOGGER.warning("%s: no rows came for %s. Check these ids if you expect some.", named.what, _some(lookup.unseen))
+            LOGGER.warning(
+                "%s: no rows came for %s. Check these ids if you expect some.", named.what, _some(lookup.unseen)
+            )
         return []
     try:
         unknown = lookup.unknown()

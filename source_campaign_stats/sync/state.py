@@ -49,13 +49,15 @@ def raise_for_foreign_states(states: Sequence[AirbyteStateMessage], known: Colle
         if state.stream is None:
             # The oldest kind of state is none if it has no data.
             if state.data or state.global_:
-                raise config_error("The saved state is not one by stream, as this connector writes it. Refresh all streams.")
+                raise config_error(
+                    "The saved state is not one by stream, as this connector writes it. Refresh all streams."
+                )
             continue
         named.append(state.stream.stream_descriptor.name)
     if unknown := [name for name in named if name not in known]:
         raise config_error(
-            f"There is a saved state of streams that there are not: {', '.join(unknown)}. Take it out of the states, or "
-            f"refresh the streams. There are: {', '.join(known)}."
+            f"There is a saved state of streams that there are not: {', '.join(unknown)}. Take it out of the states, "
+            f"or refresh the streams. There are: {', '.join(known)}."
         )
     if twice := sorted({name for name in named if named.count(name) > 1}):
         raise config_error(f"There is more than one saved state of {', '.join(twice)}. Leave the last one of each in.")
