@@ -202,8 +202,8 @@ def test_a_reader_that_closes_lets_the_workers_go(world: World) -> None:
         for _ in range(10): next(found)
         found.close()
         until = time.monotonic() + 20
-        while any(thread.name.startswith("workerpool") for thread in threading.enumerate()) and time.monotonic() < until:
-            time.sleep(0.05)
+        def works(): return any(thread.name.startswith("workerpool") for thread in threading.enumerate())
+        while works() and time.monotonic() < until: time.sleep(0.05)
         assert time.monotonic() < until, threading.enumerate()
         """,
     )

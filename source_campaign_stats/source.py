@@ -73,9 +73,8 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         self._catalog, self._state = catalog, state
         self._as_lines = as_lines
         # The CDK makes workers here, before anybody is told what is wrong with their number; `read` makes its own.
-        known = specification["properties"]
-        for_the_cdk = {name: value for name, value in self._settings.items() if name in known and name != "num_workers"}
-        super().__init__(catalog=catalog, config=for_the_cdk, state=None, source_config=manifest)
+        without_workers = {name: value for name, value in self._settings.items() if name != "num_workers"}
+        super().__init__(catalog=catalog, config=without_workers, state=None, source_config=manifest)
 
     @property
     def secrets(self) -> list[str]:

@@ -81,7 +81,8 @@ def _broken_proxy(variable: str, vendor: str, causes: list[BaseException], text:
         return f"{the_proxy} could not connect to {vendor}. Ask whoever runs the proxy.", False
     if any(isinstance(cause, urllib3.exceptions.NameResolutionError) for cause in causes):
         return (
-            f"{the_proxy} has a name that is not known on this network, so {vendor} can't be reached. Check its address.",
+            f"{the_proxy} has a name that is not known on this network, so {vendor} can't be reached. "
+            "Check its address.",
             False,
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):

@@ -60,8 +60,8 @@ def in_plain_words(error: BaseException, subject: str) -> AirbyteTracedException
     if isinstance(error, AirbyteTracedException):
         return traced(f"{subject}: {error}", error.failure_type, error)
     return traced(
-        f"{subject}: an answer of the vendor holds something that this version can't read. Run the sync again later; if "
-        "it stays, look for a newer version.",
+        f"{subject}: an answer of the vendor holds something that this version can't read. Run the sync again later; "
+        "if it stays, look for a newer version.",
         FailureType.system_error,
         error,
     )

@@ -18,13 +18,15 @@ _SHORTEST_SECRET = 4
 def spellings(config: Mapping[str, Any], specification: Schema, vendors: Sequence[Vendor]) -> list[str]:
     """Every way in which a secret of this configuration could be printed, longest first.
 
-    A key appears as typed, stripped, in the pieces around a pasted line break, quoted in a URL (its slashes or not, once
-    or twice), escaped in JSON or Python (once or twice), and in the form in which its vendor wants it in a header; the
-    password of a proxy, or a user without one, is a secret too.
+    A key appears as typed, stripped, in the pieces around a pasted line break, quoted in a URL (slashes too or not,
+    once or twice), escaped in JSON or Python (once or twice), and in the form in which its vendor wants it in a header;
+    the password of a proxy, or a user without one, is a secret too.
     """
     found: set[str] = set()
     for secret in secrets_in(config, specification) | _proxy_credentials():
-        for text in (secret, secret.strip(), *secret.split()):
+        # A short word of letters, like `Bearer`, is no piece of a key, and is in many a sentence.
+        pieces = [piece for piece in secret.split() if len(piece) > 8 or not piece.isalpha()]
+        for text in (secret, secret.strip(), *pieces):
             found |= _spellings_of(text)
     for vendor in vendors:
         if isinstance(settings := config.get(vendor.name), Mapping):

@@ -25,7 +25,9 @@ def cleaned(config: Mapping[str, Any], specification: Schema, vendors: Sequence[
     Example: `{"acme": {"api_key": " k\\n", "account_id": 7}, "other": {"use": "off"}}` becomes
     `{"acme": {"api_key": "k", "account_id": "7", "lookback_days": 30}, "timezone": "UTC", …}`.
     """
-    result: dict[str, Any] = _without_null(copy.deepcopy(dict(config)))
+    # What Airbyte adds under names of its own is no setting; with some of it the CDK would run other code than this.
+    ours = {name: value for name, value in config.items() if not str(name).startswith("__")}
+    result: dict[str, Any] = _without_null(copy.deepcopy(ours))
     for vendor in vendors:
         settings = settings_of(specification["properties"][vendor.name])
         group = result.get(vendor.name, {})
