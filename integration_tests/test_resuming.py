@@ -64,14 +64,25 @@ def state_of(stream: str, blob: dict[str, object]) -> dict[str, dict[str, object
 
 
 @pytest.mark.parametrize("stream", STATISTICS)
-def test_a_state_in_the_future_reads_nothing_is_left_as_it_is_and_warns_once(world: World, stream: str) -> None:
+def test_a_state_far_ahead_is_refused_before_any_request(world: World, stream: str) -> None:
     state = state_of(stream, {"date": "2999-01-01"})
     output = run("read", world.config, world.sandbox.environment, streams=[stream], state=state)
-    assert output.exit_code == 0
-    assert output.records(stream) == []
-    assert output.states[stream]["stream"]["stream_state"] == {"date": "2999-01-01"}
-    assert sum("in the future" in line for line in output.logs) == 1
+    assert output.exit_code == 1
+    assert output.errors[0]["failure_type"] == "config_error"
+    assert "refresh the stream" in output.errors[0]["message"]
     assert not world.sandbox.requests
+
+
+@pytest.mark.parametrize("stream", STATISTICS)
+def test_a_state_of_tomorrow_reads_the_last_whole_days_and_stays(world: World, stream: str) -> None:
+    for group in ("batch", "batch_legacy", "moengage"):
+        world.config[group]["lookback_days"] = 1
+    tomorrow = world.account.today.fromordinal(world.account.today.toordinal() + 1)
+    state = state_of(stream, {"date": str(tomorrow)})
+    output = run("read", world.config, world.sandbox.environment, streams=[stream], state=state)
+    assert output.exit_code == 0
+    assert max(row["date"] for row in output.records(stream)) == str(world.last_day)
+    assert output.states[stream]["stream"]["stream_state"] == {"date": str(tomorrow)}
 
 
 @pytest.mark.parametrize("stream", STATISTICS)
@@ -95,11 +106,19 @@ def test_each_shape_of_state_that_was_ever_written_is_read(world: World, stream:
     assert output.states[stream]["stream"]["stream_state"] == {"date": str(world.last_day)}
 
 
-def test_an_empty_state_and_one_of_a_stream_that_is_gone_do_no_harm(world: World) -> None:
-    state = state_of("a_stream_that_is_gone", {"date": "2026-01-01"}) | state_of("moengage_campaign_stats", {})
+def test_an_empty_state_does_no_harm(world: World) -> None:
+    state = state_of("moengage_campaign_stats", {}) | state_of("legacy_campaign_stats", {"date": ""})
     output = run("read", world.config, world.sandbox.environment, streams=STREAMS, state=state)
     assert output.exit_code == 0
     assert not world.faults(output)
+
+
+def test_a_state_of_a_stream_that_there_is_not_is_refused(world: World) -> None:
+    state = state_of("a_stream_that_is_gone", {"date": "2026-01-01"})
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, state=state)
+    assert output.exit_code == 1
+    assert "a_stream_that_is_gone" in output.errors[0]["message"]
+    assert not world.sandbox.requests
 
 
 def test_a_state_that_holds_no_date_is_told_plainly(world: World) -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -124,3 +125,29 @@ def test_no_state_holds_a_key(world: World) -> None:
     output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
     states = json.dumps(output.states)
     assert not [name for name, key in keys_of(world.config).items() if key in states]
+
+
+@pytest.mark.parametrize("key", ["live/key+77=", 'live"key\\77', "live%2Fkey?77", "live&key<77>~!'()*"])
+@pytest.mark.parametrize("arguments", [[], ["--debug"]], ids=["", "debug"])
+def test_a_key_with_signs_that_a_url_or_json_spells_otherwise_is_not_printed(
+    world: World, key: str, arguments: list[str]
+) -> None:
+    world.config["batch"]["rest_api_key"] = f"cep-{key}"
+    world.config["batch_legacy"]["rest_api_key"] = f"mep-{key}"
+    world.config["batch_legacy"]["apps"][0]["api_key"] = key
+    world.config["moengage"]["api_key"] = f"moe-{key}"
+    spelt = {key, quote(key), quote(key, safe=""), quote_plus(key), json.dumps(key)[1:-1], quote(quote(key, safe=""))}
+    for verb in ("check", "read"):
+        output = run(verb, world.config, world.sandbox.environment, streams=STREAMS, arguments=arguments)
+        assert [text for text in spelt | {text.lower() for text in spelt} if text in output.text] == []
+        assert world.sandbox.calls("legacy_list") or verb == "check"
+
+
+@pytest.mark.parametrize("name", ["project_key", "rest_key", "remark"])
+def test_a_key_typed_elsewhere_is_not_printed(world: World, name: str) -> None:
+    world.config["batch"][name] = "k3y-of-nobody-0815"
+    world.config["moengag"] = {"api_key": "k3y-of-nobody-0815"}
+    for verb in ("check", "read"):
+        output = run(verb, world.config, world.sandbox.environment, streams=STREAMS, arguments=["--debug"])
+        assert "k3y-of-nobody-0815" not in output.text
+        assert not world.sandbox.requests

@@ -56,15 +56,15 @@ def _is_read(group: Mapping[str, Any], settings: Mapping[str, Schema]) -> bool:
     """
     if group.get(USE) in (READ, NOT_USED):
         return bool(group[USE] == READ)
-    return any(not _is_blank(value) and value != settings.get(name, {}).get("default") for name, value in group.items())
+    return any(not is_blank(value) and value != settings.get(name, {}).get("default") for name, value in group.items())
 
 
-def _is_blank(value: Any) -> bool:
+def is_blank(value: Any) -> bool:
     """Whether nothing is filled in: an empty text, or a list or group of nothing else."""
     if isinstance(value, str):
         return not value.strip()
     if isinstance(value, (dict, list)):
-        return all(map(_is_blank, value.values() if isinstance(value, dict) else value))
+        return all(map(is_blank, value.values() if isinstance(value, dict) else value))
     return value is None
 
 
@@ -75,7 +75,7 @@ def _clean(values: dict[str, Any], settings: Mapping[str, Schema], vendor: Vendo
         if name not in values:
             continue
         value = values[name] = _cleaned_value(values[name], schema)
-        if schema["type"] == "array" and _is_blank(value):
+        if schema["type"] == "array" and is_blank(value):
             # An empty list is what the Airbyte form sends for a list nobody filled in.
             del values[name]
         elif is_credential(name, schema, vendor) and not isinstance(value, str):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from source_campaign_stats.settings.cleaning import NOT_USED, USE
+from source_campaign_stats.settings.cleaning import NOT_USED, USE, is_blank
 from source_campaign_stats.settings.credentials import can_be_a_key
 from source_campaign_stats.settings.specification import Schema, settings_of
 
@@ -48,7 +48,7 @@ def misnomers(config: Mapping[str, Any], specification: Schema) -> list[Misnomer
         _misnomer(name, value, place, everywhere)
         for place, values in _filled_in(config, specification, "")
         for name, value in values.items()
-        if value is not None and name not in place.settings and not str(name).startswith("__")
+        if not is_blank(value) and name not in place.settings and not str(name).startswith("__")
     ]
 
 
