@@ -112,9 +112,13 @@ def test_a_file_that_the_user_may_not_read_is_told(folder: Folder, monkeypatch: 
     assert f"can't be read by the user {os.getuid()}" in folder.refusal()
 
 
-@pytest.mark.parametrize("given", [CONFIG, f'{{"a":"{KEY}"}}', KEY])
+@pytest.mark.parametrize("given", [CONFIG, f'{{"a":"{KEY}"}}'])
 def test_a_configuration_in_the_place_of_its_path_is_not_repeated(folder: Folder, given: str) -> None:
-    assert "configuration" in folder.refusal(config=given)
+    assert "has to be put into a file" in folder.refusal(config=given)
+
+
+def test_a_key_in_the_place_of_a_path_is_not_repeated(folder: Folder) -> None:
+    assert "is not there" in folder.refusal(config=KEY)
 
 
 def test_a_byte_order_mark_is_taken(folder: Folder) -> None:
@@ -282,6 +286,7 @@ def test_an_output_that_is_not_there_is_told(folder: Folder) -> None:
         (["check", "--config", "a", "--config", KEY], "The option --config stands twice."),
         (["check", "--manifest-path", KEY, "--config", "c"], "no option --manifest-path."),
         (["check", f"--{KEY}", "x"], "1 argument too many"),
+        (["check", f"--debug={KEY}", "--config", "c"], "an argument that this command does not take"),
         (["check", "--config"], "expected one argument"),
         (["read", "--config", "c"], "required: --catalog"),
         (["spec", "--config", KEY], "no option --config"),

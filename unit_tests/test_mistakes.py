@@ -97,6 +97,10 @@ NAMES: dict[str, tuple[Config, str]] = {
         {"configuration": everything()},
         "Put what stands inside it (start_date, batch, batch_legacy, moengage) one level higher.",
     ),
+    "the whole request to Airbyte": (
+        {"name": "x", "workspaceId": "y", "configuration": everything()},
+        'The setting "configuration" is not known. Put what stands inside it',
+    ),
     "everything inside another name": ({"connectionConfiguration": everything()}, "one level higher"),
     "a group in a group": (but("batch", is_now={"settings": everything()["batch"]}), '"batch.settings"'),
     "the choice of a vendor": (but("batch", "us", is_now="off"), 'Did you mean "batch.use"?'),
@@ -265,6 +269,13 @@ def test_all_mistakes_are_told_at_once() -> None:
     for words in ("metric_type", "start date", "is the mask", "from 0 to 180"):
         assert words in message
     assert "is missing" not in message, "it may stand there under the wrong name"
+
+
+def test_of_a_wrapped_configuration_nothing_else_is_told() -> None:
+    message = str(read({"name": "x", "configuration": everything()}, *STREAMS).failure)
+
+    assert message.count("is not known") == 1
+    assert "is missing" not in message
 
 
 def test_hundreds_of_mistakes_are_told_in_twenty_lines() -> None:

@@ -77,6 +77,21 @@ def test_a_key_is_hidden_in_every_spelling(specification: dict[str, Any], key: A
     assert MASK in printed
 
 
+def test_a_key_that_was_quoted_twice_is_hidden(specification: dict[str, Any]) -> None:
+    config = ConfigBuilder().with_batch(rest_api_key="slash/plus+").build()
+
+    printed = redact(quote(quote("slash/plus+", safe=""), safe=""), spellings(config, specification))
+
+    assert printed == MASK
+
+
+def test_what_can_be_a_key_under_an_unknown_name_is_hidden(specification: dict[str, Any]) -> None:
+    config = {"acm": {"token": "k3y-of-nobody"}, "since": "2026-11-20", "remark": "incremental"}
+
+    assert "k3y-of-nobody" in spellings(config, specification)
+    assert not {"2026-11-20", "incremental"} & set(spellings(config, specification))
+
+
 def test_the_pieces_of_a_key_with_a_line_break_are_hidden(specification: dict[str, Any]) -> None:
     config = ConfigBuilder().with_batch(rest_api_key="first-part\nsecond-part").build()
     secrets = spellings(config, specification)

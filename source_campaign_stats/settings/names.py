@@ -21,6 +21,7 @@ class Misnomer:
 
     words: str
     is_meant: bool
+    is_wrapping: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,23 @@ def misnomers(config: Mapping[str, Any], specification: Schema) -> list[Misnomer
     `{"note": "x"}` -> `The setting "note" is not known and does nothing. …`, not meant.
     """
     everywhere = list(_places_of(specification, ""))
-    return [
+    found = [
         _misnomer(name, value, place, everywhere)
         for place, values in _filled_in(config, specification, "")
         for name, value in values.items()
         if not is_blank(value) and name not in place.settings and not str(name).startswith("__")
     ]
+    # What stands beside a wrapping belongs to it.
+    return [misnomer for misnomer in found if misnomer.is_wrapping] or found
 
 
 def _misnomer(name: str, value: Any, place: _Place, everywhere: list[_Place]) -> Misnomer:
     shown = place.named(name)
     if isinstance(value, Mapping) and (inside := [found for item in value if (found := _known(item, place))]):
         return Misnomer(
-            f"The setting {shown} is not known. Put what stands inside it ({', '.join(inside)}) one level higher.", True
+            f"The setting {shown} is not known. Put what stands inside it ({', '.join(inside)}) one level higher.",
+            is_meant=True,
+            is_wrapping=True,
         )
     meant = [place.named(known) for known in _alike(name, place, _LIKE_HERE)]
     if not meant:
