@@ -65,7 +65,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         manifest = read_manifest()
         specification = manifest["spec"]["connection_specification"]
         self._secrets = spellings(config or {}, specification, VENDORS)
-        self._settings = cleaned(config, specification, VENDORS) if config else {}
+        self._settings = cleaned(config, specification, VENDORS) if config is not None else {}
         told = complaints(config, self._settings, specification, VENDORS) if config is not None else []
         self._complaint = redact("\n".join(told), self._secrets)
         self._warnings = list(warnings(config or {}, self._settings, specification))

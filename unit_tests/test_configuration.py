@@ -30,6 +30,7 @@ def apps(*values: Any) -> dict[str, Any]:
 
 ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "nothing configured": ({"start_date": "2026-11-01"}, "No vendor is read"),
+    "nothing at all": ({}, '"Start date" is missing'),
     "groups that are null": ({"start_date": "2026-11-01", "batch": None, "moengage": None}, "No vendor is read"),
     "no start date": (missing("start_date"), '"Start date" is missing'),
     "a start date in the future": (wrong("start_date", "2026-11-22"), "in the future"),
