@@ -27,7 +27,7 @@ lint: venv  ## Style, format, types, and which room may import from which
 demo: venv  ## The connector from spec to an incremental sync, against vendors made up on this machine
 	$(BIN)/python -m integration_tests.demo
 
-bench: venv  ## The connector beside other tools on the same work; writes docs/performance.md, takes half an hour
+bench: venv  ## The connector beside other tools on the same work; writes docs/performance.md, takes half an hour on a quiet machine
 	$(BIN)/python -m benchmarks
 
 calls: venv  ## The calls of a sync of three accounts; writes docs/performance.md, takes ten minutes
