@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 
 from airbyte_cdk.models import (
@@ -23,7 +22,6 @@ from airbyte_cdk.sources.declarative.models.declarative_component_schema import 
 )
 from airbyte_cdk.sources.declarative.requesters import HttpRequester as HttpRequesterComponent
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
-from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
@@ -35,7 +33,6 @@ from source_campaign_stats.settings.cleaning import cleaned
 from source_campaign_stats.settings.clock import today
 from source_campaign_stats.settings.complaints import complaint
 from source_campaign_stats.settings.manifest import read_manifest
-from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.engine import OutputQueue, read_concurrently
 from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
 from source_campaign_stats.vendors import VENDORS
@@ -92,7 +89,6 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
                 for probe in vendor.probes(self._settings[vendor.name], today(self._settings))
             ],
             self._impatient_requester_of,
-            _slice_of,
         )
         if status.message:
             status.message = redact(status.message, self._secrets)
@@ -187,8 +183,3 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         elif message.type == Type.LOG and message.log:
             message.log.message = redact(message.log.message, self._secrets)
         return message
-
-
-def _slice_of(partition: Mapping[str, object], day: date | None) -> StreamSlice:
-    """The slice of a probe: a partition, and the one day to ask if the endpoint is asked for days."""
-    return StreamSlice(partition=dict(partition), cursor_slice=Window(day, day).as_slice() if day else {})
