@@ -42,28 +42,30 @@ class Dbt:
     variables: Mapping[str, Any] = field(default_factory=dict)
     project: Path = PACKAGE
 
-    def run(self, *arguments: str) -> Done:
-        """Run a command; whoever calls looks at the exit code."""
+    def command(self, *arguments: str) -> list[str]:
+        return [
+            *(str(PROGRAM), "--no-use-colors", *arguments, "--profiles-dir", str(self.folder)),
+            *("--project-dir", str(self.project), "--vars", json.dumps(dict(self.variables))),
+        ]
+
+    def environment(self) -> dict[str, str]:
+        """For a command; writes the profile that it takes."""
         profiles = {"campaign_stats": {"target": "here", "outputs": {"here": dict(self.output)}}}
         self.folder.mkdir(parents=True, exist_ok=True)
         # JSON is YAML.
         (self.folder / "profiles.yml").write_text(json.dumps(profiles), encoding="utf-8")
-        target = self.folder / "target"
+        return {
+            **{**os.environ, "DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+            **{"DBT_TARGET_PATH": str(self.folder / "target"), "DBT_LOG_PATH": str(self.folder / "logs")},
+        }
+
+    def run(self, *arguments: str) -> Done:
+        """Run a command; whoever calls looks at the exit code."""
+        environment, target = self.environment(), self.folder / "target"
         for results in ("run_results.json", "sources.json"):
             (target / results).unlink(missing_ok=True)
         ended = subprocess.run(
-            [
-                *(str(PROGRAM), "--no-use-colors", *arguments, "--profiles-dir", str(self.folder)),
-                *("--project-dir", str(self.project), "--vars", json.dumps(dict(self.variables))),
-            ],
-            env={
-                **{**os.environ, "DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-                **{"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(self.folder / "logs")},
-            },
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=600,
+            self.command(*arguments), env=environment, cwd=self.folder, capture_output=True, text=True, timeout=600
         )
         return Done(ended.returncode, ended.stdout + ended.stderr, _statuses(target))
 

@@ -12,32 +12,35 @@
 
 
 {#-
-    One of the arrays inside orchestration_stats, a row for each item: key, `position` from 1, `name` (what the item
-    says under that key) and metrics.
+    One of the arrays inside a statistics stream, a row for each item: the key of the row, `position` from 1, `name` (what
+    the item says under that key) and metrics, each [name, kind].
 -#}
-{% macro batch_parts(array, name) %}
+{% macro parts(stream, key, array, name, metrics) %}
+{%- set columns, names = [['date', 'day', 'date_day'], [array, 'json', 'parts']], [name] -%}
+{%- for column in key -%}
+    {%- do columns.append([column, 'text', column]) -%}
+{%- endfor -%}
+{%- for metric, _ in metrics -%}
+    {%- do names.append(metric) -%}
+{%- endfor -%}
 with stats as (
-    {{ campaign_stats.staged('orchestration_stats', [
-        ['project_key', 'text', 'project_key'],
-        ['orchestration_id', 'text', 'orchestration_id'],
-        ['date', 'day', 'date_day'],
-        [array, 'json', 'parts'],
-    ]) }}
+    {{ campaign_stats.staged(stream, columns) }}
+),
+
+items as (
+    {{ campaign_stats.array_items('stats', ['source_relation'] + key + ['date_day'], 'parts', names) }}
 )
 
 select
-    stats.source_relation,
-    stats.project_key,
-    stats.orchestration_id,
-    stats.date_day,
-    cast(part.position as {{ dbt.type_int() }}) as position,
-    {{ campaign_stats.json_value('part.item', name, 'text') }} as {{ name }},
-    {%- for column, kind in campaign_stats.batch_columns() %}
-    {{ campaign_stats.json_value('part.item', column, kind) }} as {{ column }}{{ "," if not loop.last }}
+    source_relation,
+    {{ key | join(',\n    ') }},
+    date_day,
+    cast(position as {{ dbt.type_int() }}) as position,
+    {{ name }},
+    {%- for metric, kind in metrics %}
+    {{ campaign_stats.typed(metric, 'text', kind) }} as {{ metric }}{{ "," if not loop.last }}
     {%- endfor %}
-from stats
-{{ campaign_stats.unnest('stats.parts', 'part') }}
-where {{ campaign_stats.json_text('part.item') }} is not null
+from items
 {% endmacro %}
 
 

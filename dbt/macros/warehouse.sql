@@ -32,23 +32,17 @@
 {% endmacro %}
 
 
-{#- A value out of a JSON object, as text; without a key, the text of a JSON value itself. -#}
-{% macro json_text(value, key=none) %}
-    {{- return(adapter.dispatch('json_text', 'campaign_stats')(value, key)) -}}
+{#-
+    A query with a row for each item of the JSON array in a column: some of the relation's columns, `position` (the place
+    in the array, from 1), and what the item has under each key, as text. Without keys the item itself is text, `item`.
+    Null items are left out; where there is no array, there is no row.
+-#}
+{% macro array_items(relation, columns, array, keys=[]) %}
+    {{- return(adapter.dispatch('array_items', 'campaign_stats')(relation, columns, array, keys)) -}}
 {% endmacro %}
 
-{% macro default__json_text(value, key=none) %}
-    {{- return(campaign_stats.not_for_this_warehouse('json_text')) -}}
-{% endmacro %}
-
-
-{#- A join that gives a row for each element of a JSON array: `item`, and `position` from 1. No array, no rows. -#}
-{% macro unnest(array, alias) %}
-    {{- return(adapter.dispatch('unnest', 'campaign_stats')(array, alias)) -}}
-{% endmacro %}
-
-{% macro default__unnest(array, alias) %}
-    {{- return(campaign_stats.not_for_this_warehouse('unnest')) -}}
+{% macro default__array_items(relation, columns, array, keys=[]) %}
+    {{- return(campaign_stats.not_for_this_warehouse('array_items')) -}}
 {% endmacro %}
 
 
@@ -77,10 +71,4 @@
         "The package campaign_stats knows DuckDB and PostgreSQL. For " ~ target.type ~ ", write the macro "
         ~ target.type ~ "__" ~ name ~ ": docs/dbt.md of the package says how."
     ) -%}
-{% endmacro %}
-
-
-{#- A value out of a JSON object, as a kind. -#}
-{% macro json_value(object, key, kind) %}
-    {{- return(campaign_stats.typed(campaign_stats.json_text(object, key), 'text', kind)) -}}
 {% endmacro %}

@@ -9,7 +9,11 @@
         {{- return('to_json(' ~ expression ~ ')') -}}
     {%- endif -%}
     {%- if from_type == 'json' -%}
-        {%- set expression, from_type = campaign_stats.json_text(expression), 'text' -%}
+        {%- set expression, from_type = '(' ~ expression ~ " ->> '$')", 'text' -%}
+    {%- endif -%}
+    {%- if kind == 'number' and from_type in ('varchar', 'text') -%}
+        {#- From text to a decimal takes ten times as long as over a double. -#}
+        {%- set expression = 'cast(' ~ expression ~ ' as double)' -%}
     {%- endif -%}
     {%- if kind in ('day', 'moment') and from_type in ('varchar', 'text') -%}
         {#- DuckDB leaves an offset out of account when it makes a timestamp of text. -#}
@@ -27,19 +31,38 @@
 {% endmacro %}
 
 
-{% macro duckdb__json_text(value, key=none) %}
-    {{- return('(' ~ value ~ " ->> '$" ~ ('."' ~ key ~ '"' if key else '') ~ "')") -}}
-{% endmacro %}
-
-
-{% macro duckdb__unnest(array, alias) %}
-    cross join unnest(case when json_type({{ array }}) = 'ARRAY' then cast({{ array }} as json[]) end)
-        with ordinality as {{ alias }} (item, position)
-{% endmacro %}
+{#- A join with unnest takes ten times as long as unnest in a select, and so do many paths into a text of JSON. -#}
+{% macro duckdb__array_items(relation, columns, array, keys=[]) %}
+    {%- set item = '{"' ~ keys | join('":"VARCHAR","') ~ '":"VARCHAR"}' if keys else '"VARCHAR"' -%}
+    select
+        {{ columns | join(',\n        ') }},
+        position,
+        {%- for key in keys %}
+        item."{{ key }}"{{ "," if not loop.last }}
+        {%- else %}
+        item
+        {%- endfor %}
+    from (
+        select
+            {{ columns | join(',\n            ') }},
+            unnest(all_items) as item,
+            generate_subscripts(all_items, 1) as position
+        from (
+            select
+                {{ columns | join(',\n                ') }},
+                from_json({{ array }}, '[{{ item }}]') as all_items
+            from {{ relation }}
+        ) as arrays
+    ) as unnested
+    where item is not null
+{%- endmacro %}
 
 
 {% macro duckdb__sum_of_items(array, key, kind) %}
     {%- set numbers = 'json_extract_string(' ~ array ~ ", '$[*].\"" ~ key ~ "\"')" -%}
+    {%- if kind == 'number' -%}
+        {%- set numbers = 'cast(' ~ numbers ~ ' as double[])' -%}
+    {%- endif -%}
     cast(list_sum(cast({{ numbers }} as {{ campaign_stats.type_of(kind) }}[])) as {{ campaign_stats.type_of(kind) }})
 {%- endmacro %}
 

@@ -12,7 +12,7 @@
         {{- return('to_jsonb(' ~ expression ~ ')') -}}
     {%- endif -%}
     {%- if from_type in ('json', 'jsonb') -%}
-        {%- set expression, from_type = campaign_stats.json_text(expression), 'text' -%}
+        {%- set expression, from_type = '(' ~ expression ~ " #>> '{}')", 'text' -%}
     {%- endif -%}
     {%- set is_text = from_type == 'text' or from_type.startswith('character') -%}
     {%- if kind == 'integer' and (is_text or from_type == 'double precision') -%}
@@ -33,23 +33,25 @@
 {% endmacro %}
 
 
-{% macro postgres__json_text(value, key=none) %}
-    {%- if key -%}
-        {{- return('(' ~ value ~ " ->> '" ~ key ~ "')") -}}
-    {%- endif -%}
-    {{- return('(' ~ value ~ " #>> '{}')") -}}
-{% endmacro %}
-
-
-{% macro postgres__unnest(array, alias) %}
+{% macro postgres__array_items(relation, columns, array, keys=[]) %}
+    select
+        {{ columns | join(',\n        ') }},
+        element.position,
+        {%- for key in keys %}
+        element.item ->> '{{ key }}' as {{ key }}{{ "," if not loop.last }}
+        {%- else %}
+        element.item #>> '{}' as item
+        {%- endfor %}
+    from {{ relation }}
     cross join lateral jsonb_array_elements(
         case when jsonb_typeof({{ array }}) = 'array' then {{ array }} end
-    ) with ordinality as {{ alias }} (item, position)
-{% endmacro %}
+    ) with ordinality as element (item, position)
+    where jsonb_typeof(element.item) <> 'null'
+{%- endmacro %}
 
 
 {% macro postgres__sum_of_items(array, key, kind) %}
-    {%- set number = campaign_stats.json_value('element.item', key, kind) -%}
+    {%- set number = campaign_stats.typed("(element.item ->> '" ~ key ~ "')", 'text', kind) -%}
     cast((
         select sum({{ number }})
         from jsonb_array_elements(case when jsonb_typeof({{ array }}) = 'array' then {{ array }} end) as element (item)

@@ -1,20 +1,29 @@
 -- depends_on: {{ source('campaign_stats', 'moengage_campaign_stats') }}
 with stats as (
     {{ moengage_rows() }}
+),
+
+in_total as (
+    select * from stats
+    where in_total and has_performance_stats
+),
+
+goals as (
+    {{ array_items(
+        'in_total',
+        ['source_relation', 'workspace_id', 'campaign_id', 'date_day', 'metric_type'],
+        'conversion_goal_stats',
+        ['goal_name', 'conversions', 'revenue'],
+    ) }}
 )
 
 select
-    stats.source_relation,
-    stats.workspace_id,
-    stats.campaign_id,
-    stats.date_day,
-    stats.metric_type,
-    {{ json_value('goal.item', 'goal_name', 'text') }} as goal_name,
-    {{ json_value('goal.item', 'conversions', 'integer') }} as goal_conversions,
-    {{ json_value('goal.item', 'revenue', 'number') }} as goal_revenue
-from stats
-{{ unnest('stats.conversion_goal_stats', 'goal') }}
-where
-    stats.in_total
-    and stats.has_performance_stats
-    and {{ json_text('goal.item') }} is not null
+    source_relation,
+    workspace_id,
+    campaign_id,
+    date_day,
+    metric_type,
+    goal_name,
+    {{ typed('conversions', 'text', 'integer') }} as goal_conversions,
+    {{ typed('revenue', 'text', 'number') }} as goal_revenue
+from goals

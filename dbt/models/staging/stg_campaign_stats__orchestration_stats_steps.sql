@@ -1,2 +1,2 @@
 -- depends_on: {{ source('campaign_stats', 'orchestration_stats') }}
-{{ batch_parts('message_steps', 'step_id') }}
+{{ parts('orchestration_stats', ['project_key', 'orchestration_id'], 'message_steps', 'step_id', batch_columns()) }}

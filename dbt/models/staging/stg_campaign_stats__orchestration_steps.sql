@@ -5,15 +5,23 @@ with orchestrations as (
         ['id', 'text', 'orchestration_id'],
         ['message_steps', 'json', 'message_steps'],
     ]) }}
+),
+
+steps as (
+    {{ array_items(
+        'orchestrations',
+        ['source_relation', 'project_key', 'orchestration_id'],
+        'message_steps',
+        ['step_id', 'step_name'],
+    ) }}
 )
 
 select
-    orchestrations.source_relation,
-    orchestrations.project_key,
-    orchestrations.orchestration_id,
-    {{ json_value('step.item', 'step_id', 'text') }} as step_id,
-    max({{ json_value('step.item', 'step_name', 'text') }}) as step_name
-from orchestrations
-{{ unnest('orchestrations.message_steps', 'step') }}
-where {{ json_text('step.item', 'step_id') }} is not null
-group by 1, 2, 3, 4
+    source_relation,
+    project_key,
+    orchestration_id,
+    step_id,
+    max(step_name) as step_name
+from steps
+where step_id is not null
+group by source_relation, project_key, orchestration_id, step_id

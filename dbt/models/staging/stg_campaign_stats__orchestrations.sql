@@ -12,16 +12,19 @@ with orchestrations as (
     ]) }}
 ),
 
+items as (
+    {{ array_items('orchestrations', ['source_relation', 'project_key', 'orchestration_id'], 'channels') }}
+),
+
 channels as (
     select
-        orchestrations.source_relation,
-        orchestrations.project_key,
-        orchestrations.orchestration_id,
-        min(lower({{ json_text('channel.item') }})) as first_channel,
-        max(lower({{ json_text('channel.item') }})) as last_channel
-    from orchestrations
-    {{ unnest('orchestrations.channels', 'channel') }}
-    group by orchestrations.source_relation, orchestrations.project_key, orchestrations.orchestration_id
+        source_relation,
+        project_key,
+        orchestration_id,
+        min(lower(item)) as first_channel,
+        max(lower(item)) as last_channel
+    from items
+    group by source_relation, project_key, orchestration_id
 )
 
 select
