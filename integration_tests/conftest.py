@@ -8,6 +8,7 @@ import pytest
 
 from integration_tests.databases import Settings, find_postgresql, no_database, postgresql
 from integration_tests.process import Output, differences
+from integration_tests.reported import Reported, report
 from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox, make_account
 from integration_tests.synced import Synced, synced_databases
 
@@ -52,3 +53,8 @@ def postgres_server() -> Iterator[Settings | None]:
 def synced(tmp_path_factory: pytest.TempPathFactory, postgres_server: Settings | None) -> Iterator[Synced]:
     with synced_databases(tmp_path_factory.mktemp("pyairbyte"), postgres_server) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory, synced: Synced, postgres_server: Settings | None) -> Reported:
+    return report(synced, tmp_path_factory.mktemp("reported"), postgres_server)

@@ -461,7 +461,7 @@ def draw(warehouse: Warehouse, path: Path, account: Account) -> None:
     panels[-1].set_xlim(float(date2num(account.first_day)) - 0.7, float(date2num(account.horizon)) + 0.7)
     figure.suptitle("Sends and opens per day and vendor", x=0.01, ha="left", fontsize=15, fontweight="bold")
     figure.supxlabel(
-        "campaign_stats__daily on made-up numbers; each panel has a scale of its own. Grey: what the second sync added.",
+        "campaign_stats__daily on made-up numbers; each panel has a scale of its own. Grey: the second sync's days.",
         x=0.01,
         ha="left",
         fontsize=9,

@@ -1,7 +1,6 @@
 """The dbt package on raw tables made from the contract alone: odd records, every type a column may have, gaps."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -11,78 +10,19 @@ from typing import Any
 import pytest
 import yaml
 
-from integration_tests.databases import DATABASES, Query, Settings, query_duckdb, query_postgres
-from integration_tests.dbt_package import PACKAGE, Dbt, duckdb_output, needs_dbt, postgres_output
+from integration_tests.databases import DATABASES, Settings
+from integration_tests.dbt_package import PACKAGE
 from integration_tests.dbt_truth import CAMPAIGN, DIMENSIONS, GOAL_METRICS, KEYS, METRICS, Records, reports
-from integration_tests.needs import needs
 from integration_tests.odd_records import odd_records
 from integration_tests.process import differences
-from integration_tests.raw_tables import LAYOUTS, lay, quoted
-
-Row = dict[str, Any]
+from integration_tests.raw_tables import LAYOUTS
+from integration_tests.reported import Place, Reported, Row, differences_of
 
 MODELS = tuple(KEYS)
 TYPES = {
     "duckdb": {"text": "VARCHAR", "integer": "BIGINT", "number": "DECIMAL(38,9)", "day": "DATE", "moment": "TIMESTAMP"},
     "postgres": {"number": "numeric", "integer": "bigint", "day": "date", "moment": "timestamp without time zone"},
 }
-
-
-@dataclass(frozen=True)
-class Place:
-    """A database: raw tables are laid into its schemas, and dbt builds into another one."""
-
-    database: str
-    dbt: Dbt
-    server: Settings | None
-
-    @classmethod
-    def of(cls, database: str, folder: Path, server: Settings | None) -> "Place":
-        needs_dbt()
-        if database == "duckdb":
-            return cls(database, Dbt(folder, duckdb_output(folder / "campaigns.duckdb", "models")), None)
-        needs("postgresql", server)
-        assert server
-        return cls(database, Dbt(folder, postgres_output(server, "models")), server)
-
-    def into(self, schema: str, **variables: Any) -> "Place":
-        """The same database, with another schema for the models and other variables."""
-        output = {**self.dbt.output, "schema": schema}
-        return replace(self, dbt=replace(self.dbt, output=output, variables=variables))
-
-    @contextmanager
-    def query(self) -> Iterator[Query]:
-        """DuckDB lets one process write, so nobody stays connected while dbt runs."""
-        if self.server:
-            with query_postgres(self.server, "public") as query:
-                yield query
-        else:
-            with query_duckdb(Path(self.dbt.output["path"]), "main") as query:
-                yield query
-
-    def lay(self, schema: str, records: Records, layout: str, extracted_at: datetime | None = None) -> None:
-        with self.query() as query:
-            lay(query, schema, records, LAYOUTS[self.database][layout], extracted_at)
-
-    def tables(self, schema: str) -> list[str]:
-        with self.query() as query:
-            rows = query(f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{schema}'")
-        return [name for (name,) in rows]
-
-    def columns(self, model: str) -> dict[str, str]:
-        with self.query() as query:
-            return dict(
-                query(
-                    "SELECT column_name, data_type FROM information_schema.columns WHERE "
-                    f"table_schema = '{self.dbt.output['schema']}' AND table_name = '{model}' ORDER BY ordinal_position"
-                )
-            )
-
-    def rows(self, model: str) -> list[Row]:
-        names = self.columns(model)
-        with self.query() as query:
-            rows = query(f"SELECT * FROM {quoted(self.dbt.output['schema'])}.{model}")
-        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -298,6 +238,19 @@ def test_changes_are_what_a_later_run_found_different(place: Place) -> None:
 def test_the_history_is_not_built_unless_it_is_asked_for(united: Built) -> None:
     assert united.place.columns("campaign_stats__changes") == {}
     assert united.place.columns("campaign_stats__daily_history") == {}
+
+
+# --- on what the connector read -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_report_on_what_pyairbyte_loaded_holds_exactly_the_truth_of_the_account(
+    reported: Reported, database: str, model: str
+) -> None:
+    place, truth = reported.place(database), reported.truth[database][model]
+    assert truth
+    assert not differences_of(place.rows(model), truth, model)
 
 
 # --- in a project of one's own --------------------------------------------------------------------------------------
