@@ -72,15 +72,7 @@ LAYOUTS: Mapping[str, Mapping[str, Layout]] = {
 def columns_of(stream: str) -> dict[str, str]:
     """The columns of a stream, with the types that the demo's warehouse gives them."""
     schema = json.loads((SCHEMAS / f"{stream}.json").read_text(encoding="utf-8"))
-    found = {name: column_type(kind) for name, kind in schema["properties"].items()}
-    if stream == "moengage_campaign_stats" and "in_total" not in found:  # TEMPORARY until columns-ready
-        from integration_tests.dbt_truth import PERFORMANCE
-
-        found |= {
-            name: "DOUBLE" if name.endswith("rate") or name.startswith("ct") else "BIGINT" for name in PERFORMANCE
-        }
-        found |= {"in_total": "BOOLEAN", "other_metrics": "JSON"}
-    return found
+    return {name: column_type(kind) for name, kind in schema["properties"].items()}
 
 
 def lay(

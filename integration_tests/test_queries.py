@@ -14,6 +14,8 @@ from integration_tests.dbt_truth import Records, total
 from integration_tests.documented_queries import FIRST_QUESTIONS, DocumentedQuery, documented_queries
 from integration_tests.reported import MORE_SENDS, Reported, Row, last_day
 
+Answer = list[tuple[Any, ...]]
+
 CAMPAIGN = ("source_relation", "vendor", "account", "campaign_id")
 NAMED = (*CAMPAIGN, "campaign_name")
 

@@ -8,7 +8,8 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 import requests
 
 from integration_tests.sandbox import ENDPOINTS, PRIMARY_KEYS, Account, Fault, Limits, Sandbox, make_account
+from unit_tests.documented import LEGACY_CAMPAIGN_STATS, ORCHESTRATION_STATS, PERFORMANCE_STATS
 
 TODAY = date(2026, 11, 21)
 ALL_STATUSES = ["draft", "running", "completed", "stopped"]
@@ -274,7 +276,7 @@ def test_platforms_come_as_a_map_and_as_an_array_and_only_when_asked_for(client:
                 shapes.add(type(part.get("platform")))
     assert shapes == {dict, list, type(None)}
     plain = client.stats(client.account.orchestrations[0].id, client.account.first_day, TODAY, include_platforms=None)
-    assert "platform" not in plain.text
+    assert '"platform":' not in plain.text
 
 
 # --- Batch MEP ------------------------------------------------------------------------------------------
@@ -659,13 +661,33 @@ def straightened(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+# The metrics that the vendors' pages name.
+NAMED = {
+    "orchestration_stats": ORCHESTRATION_STATS,
+    "legacy_campaign_stats": LEGACY_CAMPAIGN_STATS,
+    "moengage_campaign_stats": PERFORMANCE_STATS,
+}
+
+
+def parted(row: dict[str, Any], names: Container[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a row has under these names, and the rest."""
+    return {k: v for k, v in row.items() if k in names}, {k: v for k, v in row.items() if k not in names}
+
+
+def with_others(metrics: dict[str, Any], stream: str) -> dict[str, Any]:
+    named, others = parted(metrics, NAMED[stream])
+    return named | ({"other_metrics": others} if others else {})
+
+
 def test_the_truth_of_orchestrations_is_what_a_reader_gets(client: Client) -> None:
     account, config = client.account, client.sandbox.config()
     rows = []
     for item in all_orchestrations(client, status=ALL_STATUSES):
         details = client.stats(item["id"], account.first_day, TODAY).json()["details"]
         fixed = {"project_key": account.project_key, "orchestration_id": item["id"]}
-        rows += [fixed | straightened(row) for row in sorted(details, key=lambda row: row["date"])]
+        for row in sorted(details, key=lambda row: row["date"]):
+            beside, metrics = parted(row, {"date", "platform", "versions", "message_steps"})
+            rows.append(fixed | straightened(beside) | with_others(metrics, "orchestration_stats"))
     assert rows == client.sandbox.expected("orchestration_stats", account.first_day, TODAY, config)
 
 
@@ -689,7 +711,9 @@ def test_the_truth_of_legacy_campaigns_is_what_a_reader_gets(client: Client) -> 
             for row in answer.get("detail", ()):
                 if "versions" in row:
                     row["versions"] = [{"version": name, **block} for name, block in row["versions"].items()]
-                rows.append({"app": app.name, "campaign_token": item["campaign_token"], **row})
+                beside, metrics = parted(row, {"date", "versions"})
+                fixed = {"app": app.name, "campaign_token": item["campaign_token"]}
+                rows.append(fixed | beside | with_others(metrics, "legacy_campaign_stats"))
     config = client.sandbox.config()
     truth = client.sandbox.expected("legacy_campaign_stats", client.account.first_day, TODAY, config)
     assert rows == truth
@@ -701,8 +725,8 @@ def test_the_truth_of_moengage_is_what_a_reader_gets(client: Client, metric_type
     last = client.account.horizon
     rows = []
     for day in (last - DAY * 2, last - DAY, last):
-        for id_, [entry] in moengage_day(client, day, 10, metric_type=metric_type).items():
-            for platform, locales in entry["platforms"].items():
+        for id_, entries in moengage_day(client, day, 10, metric_type=metric_type).items():
+            for platform, locales in (item for entry in entries for item in entry["platforms"].items()):
                 for locale, variations in locales["locales"].items():
                     for variation, stats in variations["variations"].items():
                         rows.append((str(day), id_, platform, locale, variation, stats))
@@ -712,13 +736,65 @@ def test_the_truth_of_moengage_is_what_a_reader_gets(client: Client, metric_type
     assert len(got) == len(truth)
     for row in truth:
         stats = got[tuple(row[name] for name in PRIMARY_KEYS["moengage_campaign_stats"])]
-        assert row["performance_stats"] == stats.get("performance_stats")
+        performance = with_others(stats.get("performance_stats", {}), "moengage_campaign_stats")
+        assert parted(row, {*PERFORMANCE_STATS, "other_metrics"})[0] == performance
         assert row["delivery_funnel"] == stats["delivery_funnel"]
         goals = [{"goal_name": name, **block} for name, block in stats["conversion_goal_stats"].items()]
         assert row["conversion_goal_stats"] == goals
         failures = [{"reason": why, "count": n} for why, n in stats["failure_breakdown"].items()]
         assert row["failure_breakdown"] == failures
         assert row["metric_type"] == metric_type
+
+
+def test_every_vendor_sends_metrics_that_no_page_names_also_called_like_columns(client: Client) -> None:
+    config, account = client.sandbox.config(), client.account
+    for stream, key in (
+        ("orchestration_stats", "project_key"),
+        ("legacy_campaign_stats", "campaign_token"),
+        ("moengage_campaign_stats", "in_total"),
+    ):
+        rows = client.sandbox.expected(stream, account.first_day, TODAY, config)
+        others = [row["other_metrics"] for row in rows if "other_metrics" in row]
+        assert 0 < len(others) < len(rows) / 2, stream
+        assert any(key in block for block in others), stream
+        assert any(isinstance(value, dict) for block in others for value in block.values()), stream
+
+
+# Which leaves of each kind of campaign count when all of them have numbers, worked out by hand.
+IN_TOTAL: list[set[tuple[str, str, str]]] = [
+    {("android", "all_locales", "all_variations")},
+    {("ALL_PLATFORMS", "all_locale", "all_variations")},
+    {("email", "all_locales", "all_variations")},
+    {("web", "all_locales", "1e5"), ("web", "all_locales", "null"), ("MWEB", "en", "Variation 1")},
+    {("whatsapp", "all_locales", "all_variations")},
+    {("ANDROID", "en", "all_variations"), ("IOS", "en", "all_variations")},
+    {("UNKNOWN", "all_locales", "all_variations")},
+    {("All_Platforms", "ALL_LOCALES", "All_Variations")},
+    {("email", "all_locales", "Variation 1"), ("email", "all_locales", "Variation 2")},
+    {("ALL_PLATFORMS", "en", "Variation 1"), ("ALL_PLATFORMS", "fr", "all_variations")},
+]
+
+
+def test_the_truth_says_which_leaves_count_a_day_once(client: Client) -> None:
+    account, seen = client.account, set()
+    rows = client.sandbox.expected("moengage_campaign_stats", account.first_day, TODAY, client.sandbox.config())
+    kinds = {campaign.id: n % len(IN_TOTAL) for n, campaign in enumerate(account.moengage_campaigns)}
+    days: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        days[(row["campaign_id"], row["date"])].append(row)
+    for (campaign, day), leaves in days.items():
+        with_numbers = {leaf_of(row) for row in leaves if any(row.get(name) is not None for name in PERFORMANCE_STATS)}
+        counted = {leaf_of(row) for row in leaves if row["in_total"]}
+        assert counted <= with_numbers, (campaign, day)
+        assert bool(counted) == bool(with_numbers), (campaign, day)
+        if len(with_numbers) == len([row for row in leaves if not row["variation"].endswith("_control_group")]):
+            assert counted == IN_TOTAL[kinds[campaign]], (campaign, day)
+            seen.add(kinds[campaign])
+    assert seen == set(range(len(IN_TOTAL)))
+
+
+def leaf_of(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["platform"], row["locale"], row["variation"]
 
 
 def test_the_truth_follows_the_filters_of_the_configuration(own: Client) -> None:

@@ -1,7 +1,7 @@
 """Batch CEP: orchestrations and their statistics (`orchestrations/list`, `orchestrations/stats`)."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -19,11 +19,13 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from source_campaign_stats.cursor import WindowedRouter
 from source_campaign_stats.days import Window
 from source_campaign_stats.http import VendorErrorHandler, decoded, taken
-from source_campaign_stats.records import as_array, as_timestamp, with_timestamps
+from source_campaign_stats.records import as_array, as_timestamp, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
 _TIMESTAMPS = ("created_date", "start_time", "end_time")
+# What a day has beside its metrics.
+_NO_METRICS = {"date", "platform", "versions", "message_steps"}
 # Rows of a send can be dated a day early (time zones) and up to 4 days late (local-time sends, warm-up).
 _BEFORE_START = timedelta(days=1)
 _AFTER_SENDING = timedelta(days=4)
@@ -95,7 +97,8 @@ class OrchestrationStatsExtractor(RecordExtractor):
     """The days of an orchestration, one record each."""
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
-        return map(day_record, taken(decoded(response, OrchestrationDays).details))
+        known = documented_metrics("orchestration_stats") | _NO_METRICS
+        return (day_record(day, known) for day in taken(decoded(response, OrchestrationDays).details))
 
 
 @dataclass
@@ -154,12 +157,17 @@ def orchestration_record(item: Mapping[str, Any]) -> Orchestration:
     return record
 
 
-def day_record(day: dict[str, Any]) -> dict[str, Any]:
+def day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
     """A day's numbers, with every breakdown as an array, whichever of its two shapes the API used.
 
-    Example: `{"date": "2026-11-20", "sent": 3, "platform": {"android": {"sent": 3}}}` and the same with
-    `[{"platform": "ANDROID", "sent": 3}]` -> `{…, "platforms": [{"platform": "android", "sent": 3}]}`.
+    Metrics beside the known names go into `other_metrics`; inside the breakdowns they stay where they are.
+    Example: `{"date": "2026-11-20", "sent": 3, "seen": 2, "platform": {"android": {"sent": 3}}}` and the same with
+    `[{"platform": "ANDROID", "sent": 3}]` -> `{"date": "2026-11-20", "sent": 3, "other_metrics": {"seen": 2},
+    "platforms": [{"platform": "android", "sent": 3}]}`.
     """
+    other_metrics = taken_out(day, known)
+    if other_metrics:
+        day["other_metrics"] = other_metrics
     day["date"] = day["date"][:10]
     _platforms_as_array(day)
     for parts, name in (("versions", "version"), ("message_steps", "step_id")):

@@ -1,7 +1,7 @@
 """Batch MEP ("legacy"): the campaigns of each app and their statistics (`campaigns/list`, `campaigns/stats`)."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,13 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 from source_campaign_stats.cursor import WindowedRouter
 from source_campaign_stats.days import Window
 from source_campaign_stats.http import decoded, taken
-from source_campaign_stats.records import as_array, with_timestamps
+from source_campaign_stats.records import as_array, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
 _TIMESTAMPS = ("created_date", "push_time")
+# What a day has beside its metrics.
+_NO_METRICS = {"date", "versions"}
 
 
 @dataclass
@@ -41,7 +43,8 @@ class LegacyStatsExtractor(RecordExtractor):
     """The days of a campaign, one record each; the API sends every day each time."""
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
-        return map(legacy_day_record, taken(decoded(response, LegacyDays).detail))
+        known = documented_metrics("legacy_campaign_stats") | _NO_METRICS
+        return (legacy_day_record(day, known) for day in taken(decoded(response, LegacyDays).detail))
 
 
 @dataclass
@@ -91,11 +94,15 @@ class CampaignsOfApps(WindowedRouter):
         return named + asked
 
 
-def legacy_day_record(day: dict[str, Any]) -> dict[str, Any]:
-    """A day's numbers, with the versions of an A/B test as an array.
+def legacy_day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
+    """A day's numbers, with the versions of an A/B test as an array, and metrics beside the known in `other_metrics`.
 
-    Example: `{"versions": {"a": {"sent": 486}}}` -> `{"versions": [{"version": "a", "sent": 486}]}`.
+    Example: `{"date": "2026-11-20", "seen": 2, "versions": {"a": {"sent": 486}}}` ->
+    `{"date": "2026-11-20", "other_metrics": {"seen": 2}, "versions": [{"version": "a", "sent": 486}]}`.
     """
+    other_metrics = taken_out(day, known)
+    if other_metrics:
+        day["other_metrics"] = other_metrics
     day["date"] = day["date"][:10]
     if "versions" in day:
         day["versions"] = as_array(day["versions"], "version")

@@ -1,14 +1,16 @@
 """MoEngage: campaigns (`campaigns/meta`) and their statistics (`campaign-stats`)."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
+from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
     PaginationStrategy,
 )
@@ -16,9 +18,14 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.errors import transient_error
 from source_campaign_stats.http import decoded, taken
-from source_campaign_stats.records import as_array, with_timestamps
+from source_campaign_stats.records import as_array, as_object, documented_metrics, taken_out, with_timestamps
+
+Leaf = tuple[str, str, str]
 
 _TIMESTAMPS = ("campaign_start_time",)
+_GROUPS_OF_A_LEAF = {"performance_stats", "delivery_funnel", "conversion_goal_stats", "failure_breakdown"}
+# What the total of a platform, a locale and a variation is called, in small letters; of two names the first wins.
+_TOTALS = (("all_platforms",), ("all_locales", "all_locale"), ("all_variations",))
 _IDS_IN_A_CALL = 10
 _WALKS_OF_A_DAY = 4
 _SECONDS_TO_LEARN = 60
@@ -52,9 +59,37 @@ class MoEngageStatsExtractor(RecordExtractor):
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
         asked_with = {name: self.config["moengage"][name] for name in ("attribution_type", "metric_type")}
+        metrics = documented_metrics("moengage_campaign_stats")
         for campaign_id, elements in decoded(response, StatsPage).data.items():
-            for leaf in leaves(campaign_id, taken(elements)):
-                yield {**leaf, **asked_with}
+            for record in campaign_records(campaign_id, taken(elements), metrics):
+                yield {**record, **asked_with}
+
+
+@dataclass
+class CampaignsNotReadYet(RecordFilter):
+    """Leaves out the campaigns that an earlier page of the day had, when the list moved or the day is walked again.
+
+    Two answers can differ in the leaves of a campaign, and `in_total` is right only within one of them.
+    """
+
+    # For each day that is being read, the campaigns of its pages so far.
+    _read: WeakKeyDictionary[StreamSlice, set[str]] = field(default_factory=WeakKeyDictionary)
+
+    def filter_records(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        stream_state: Any = None,
+        stream_slice: StreamSlice | None = None,
+        next_page_token: Any = None,
+    ) -> Iterable[Mapping[str, Any]]:
+        assert stream_slice is not None
+        read_before = self._read.get(stream_slice, set())
+        of_this_page = set()
+        for record in records:
+            if record["campaign_id"] not in read_before:
+                of_this_page.add(record["campaign_id"])
+                yield record
+        self._read[stream_slice] = read_before | of_this_page
 
 
 @dataclass(frozen=True)
@@ -79,8 +114,8 @@ class PagesOfADay(PaginationStrategy):
     """The pages of one day: by `offset` through all campaigns, or through each ten of the configured ids.
 
     A day is whole when as many campaigns were seen as the answer's `total_campaigns` says. If the list moved
-    while it was paged, campaigns are missing at the end: the day is then walked again (the reader drops what
-    comes twice), and fails when it stays incomplete.
+    while it was paged, campaigns are missing at the end: the day is then walked again (what comes twice is left
+    out), and fails when it stays incomplete.
 
     With ids, the vendor's page can be read as "the number of ids asked for", so that quiet campaigns are counted
     and not shown. Which it is, the first such answer of a sync tells: however often it is asked again, it stays as
@@ -156,29 +191,70 @@ class PagesOfADay(PaginationStrategy):
         self._has_learned.set()
 
 
-def leaves(campaign_id: str, elements: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """What the nested answer has of a campaign as flat records, names as the API spells them.
+def campaign_records(
+    campaign_id: str, elements: Iterable[Mapping[str, Any]], metrics: Set[str]
+) -> Iterator[dict[str, Any]]:
+    """What the nested answer has of a campaign as flat records, one for each leaf, names as the API spells them.
 
-    In: `[{"platforms": {P: {"locales": {L: {"variations": {V: {…}}}}}}}]`; out: one record a variation,
-    `{"campaign_id": id, "platform": P, "locale": L, "variation": V, "performance_stats": {…} or None, …}`.
-    Goals and failure reasons are texts that people typed, so they become items of an array, never columns.
+    In: `[{"platforms": {P: {"locales": {L: {"variations": {V: {"performance_stats": {"sent": 2}, …}}}}}}}]`; out:
+    `{"campaign_id": id, "platform": P, "locale": L, "variation": V, "sent": 2, …, "in_total": True}`.
+    What performance_stats has beside the documented metrics, and a leaf beside the documented groups, is in
+    `other_metrics`. Goals and failure reasons are texts that people typed, so they become items of an array.
     """
+    records = []
+    has_stats: dict[Leaf, bool] = {}
+    for leaf, details in leaves(elements):
+        performance = as_object(details.get("performance_stats") or None)
+        other_metrics = taken_out(performance, metrics)
+        if undocumented := details.keys() - _GROUPS_OF_A_LEAF:
+            other_metrics = {name: details[name] for name in details if name in undocumented} | (other_metrics or {})
+        # Of a leaf that comes twice the reader keeps the first.
+        has_stats.setdefault(leaf, any(value is not None for value in performance.values()))
+        platform, locale, variation = leaf
+        record = {
+            "campaign_id": campaign_id,
+            "platform": platform,
+            "locale": locale,
+            "variation": variation,
+            **performance,
+            "delivery_funnel": details.get("delivery_funnel"),
+            "conversion_goal_stats": as_array(dict(_items(details, "conversion_goal_stats")), "goal_name"),
+            "failure_breakdown": [
+                {"reason": reason, "count": count} for reason, count in _items(details, "failure_breakdown")
+            ],
+        }
+        if other_metrics:
+            record["other_metrics"] = other_metrics
+        records.append((leaf, record))
+    counted = in_total(leaf for leaf in has_stats if has_stats[leaf])
+    for leaf, record in records:
+        record["in_total"] = leaf in counted
+        yield record
+
+
+def leaves(elements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Leaf, dict[str, Any]]]:
+    """The leaves of a campaign in all its elements: platform, locale and variation, each with what hangs there."""
     for element in elements:
         for platform, locales in _items(element, "platforms"):
             for locale, variations in _items(locales, "locales"):
                 for variation, details in _items(variations, "variations"):
-                    yield {
-                        "campaign_id": campaign_id,
-                        "platform": platform,
-                        "locale": locale,
-                        "variation": variation,
-                        "performance_stats": (details or {}).get("performance_stats"),
-                        "delivery_funnel": (details or {}).get("delivery_funnel"),
-                        "conversion_goal_stats": as_array(dict(_items(details, "conversion_goal_stats")), "goal_name"),
-                        "failure_breakdown": [
-                            {"reason": reason, "count": count} for reason, count in _items(details, "failure_breakdown")
-                        ],
-                    }
+                    yield (platform, locale, variation), as_object(details or None)
+
+
+def in_total(leaves: Iterable[Leaf]) -> set[Leaf]:
+    """Of the leaves of a campaign and day that have performance stats, those that together count everything once.
+
+    The platform that is a total, or all of them; inside each of those the same with its locales, then variations.
+    Example: of `(ALL_PLATFORMS, en, V)`, `(ALL_PLATFORMS, fr, V)` and `(ios, all_locales, V)` the first two.
+    """
+    counted = set(leaves)
+    for level, totals in enumerate(_TOTALS):
+        names: dict[tuple[str, ...], set[str]] = {}
+        for leaf in counted:
+            names.setdefault(leaf[:level], set()).add(leaf[level].lower())
+        total = {place: next((name for name in totals if name in found), None) for place, found in names.items()}
+        counted = {leaf for leaf in counted if total[leaf[:level]] in (None, leaf[level].lower())}
+    return counted
 
 
 def _items(parent: Mapping[str, Any] | None, name: str) -> Iterable[tuple[str, Any]]:

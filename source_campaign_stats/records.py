@@ -1,12 +1,15 @@
 """What the records of all vendors have in common."""
 
 import logging
+import pkgutil
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import timezone
+from functools import cache
 from typing import Any
 
+import orjson
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
@@ -35,6 +38,29 @@ def as_timestamp(value: Any) -> str | None:
         return None
 
 
+@cache
+def documented_metrics(stream_name: str) -> frozenset[str]:
+    """The metrics that the vendor documents for a statistics stream: the columns of its schema that are numbers.
+
+    Example: `documented_metrics("legacy_campaign_stats")` -> `{"sent", "sent_optins", "direct_open", …}`.
+    """
+    schema = pkgutil.get_data("source_campaign_stats", f"schemas/{stream_name}.json")
+    assert schema is not None
+    columns = orjson.loads(schema)["properties"]
+    return frozenset(name for name, column in columns.items() if {"integer", "number"} & set(column["type"]))
+
+
+def taken_out(numbers: dict[str, Any], known: Set[str]) -> dict[str, Any] | None:
+    """What `numbers` has beside the known names, for the column `other_metrics`; None when there is nothing.
+
+    It is no longer in `numbers` afterwards, so it can't overwrite a column that is called the same.
+    Example: known are `{"sent"}`; of `{"sent": 3, "date": 7}` stays `{"sent": 3}`, and `{"date": 7}` is returned.
+    """
+    if numbers.keys() <= known:
+        return None
+    return {name: numbers.pop(name) for name in [name for name in numbers if name not in known]}
+
+
 def as_array(parts: Any, name: str) -> list[dict[str, Any]] | None:
     """A breakdown as an array of objects, whether the API sent it as an array or as a map from `name`.
 
@@ -44,17 +70,20 @@ def as_array(parts: Any, name: str) -> list[dict[str, Any]] | None:
     if parts is None:
         return None
     if isinstance(parts, dict):
-        array = [part if isinstance(part, dict) else _object(part) for part in parts.values()]
+        array = [as_object(part) for part in parts.values()]
         for key, part in zip(parts, array, strict=True):
             # The key names the part, whatever stands inside.
             part[name] = key
         return array
     if isinstance(parts, list):
-        return [part if isinstance(part, dict) else _object(part) for part in parts]
+        return [as_object(part) for part in parts]
     raise transient_error(f"The vendor answered a breakdown by {name} that is neither an array nor an object.")
 
 
-def _object(part: Any) -> dict[str, Any]:
+def as_object(part: Any) -> dict[str, Any]:
+    """Numbers that have names; none at all where the API sent null."""
+    if isinstance(part, dict):
+        return part
     if part is None:
         return {}
     raise transient_error("The vendor answered a text or a number where numbers have names in its documents.")

@@ -23,6 +23,7 @@ from unit_tests.builders import (
     legacy_day,
     read,
 )
+from unit_tests.documented import LEGACY_CAMPAIGN_STATS
 
 STREAM = "legacy_campaign_stats"
 LIST = "legacy_campaigns"
@@ -110,13 +111,37 @@ def test_the_map_of_versions_becomes_an_array(legacy: BatchLegacy) -> None:
     assert_fits_schema(STREAM, sync.records(STREAM))
 
 
-def test_a_metric_that_no_page_mentions_passes_through(legacy: BatchLegacy) -> None:
+def test_a_metric_that_no_page_mentions_goes_to_other_metrics_and_stays_where_it_is_inside_versions(
+    legacy: BatchLegacy,
+) -> None:
     legacy.with_campaigns(legacy_campaign("c1"))
     legacy.with_days("c1", legacy_day("2026-11-20", novelty=1, versions={"a": {"novelty": 2}}))
 
     record = read(CONFIG, STREAM).succeeded().only(STREAM)
 
-    assert (record["novelty"], record["versions"]) == (1, [{"version": "a", "novelty": 2}])
+    assert (record["other_metrics"], "novelty" in record) == ({"novelty": 1}, False)
+    assert record["versions"] == [{"version": "a", "novelty": 2}]
+
+
+def test_every_documented_metric_is_a_column_and_nothing_else_is_left_over(legacy: BatchLegacy) -> None:
+    numbers = {name: number for number, name in enumerate(LEGACY_CAMPAIGN_STATS, 1)}
+    legacy.with_campaigns(legacy_campaign("c1"))
+    legacy.with_days("c1", legacy_day("2026-11-20", **numbers))
+
+    record = read(CONFIG, STREAM).succeeded().only(STREAM)
+
+    assert record == {"app": "iOS", "campaign_token": "c1", "date": "2026-11-20"} | numbers
+
+
+def test_metrics_that_are_called_like_columns_of_ours_overwrite_nothing(legacy: BatchLegacy) -> None:
+    named_like_ours = {"app": 1, "campaign_token": {"a": 2}, "other_metrics": [3], "in_total": True, "platform": None}
+    legacy.with_campaigns(legacy_campaign("c1"))
+    legacy.with_days("c1", legacy_day("2026-11-20", **named_like_ours))
+
+    record = read(CONFIG, STREAM).succeeded().only(STREAM)
+
+    assert record == {"app": "iOS", "campaign_token": "c1", "other_metrics": named_like_ours} | legacy_day("2026-11-20")
+    assert_fits_schema(STREAM, [record])
 
 
 def test_a_day_sent_twice_is_put_out_once(legacy: BatchLegacy) -> None:

@@ -25,6 +25,7 @@ from unit_tests.builders import (
     moengage_campaign_stats,
     read,
 )
+from unit_tests.documented import PERFORMANCE_STATS
 
 STREAM = "moengage_campaign_stats"
 CONFIG = ConfigBuilder().with_moengage(lookback_days=3).build()
@@ -195,14 +196,18 @@ def test_a_record_is_a_leaf_with_the_day_the_workspace_and_what_it_was_asked_wit
         "variation": "all_variations",
         "attribution_type": "TOTAL_CONVERSIONS",
         "metric_type": "TOTAL",
-        "performance_stats": {"attempted": 2, "sent": 2, "click": 4, "ctr": 200},
+        "in_total": True,
+        "attempted": 2,
+        "sent": 2,
+        "click": 4,
+        "ctr": 200,
         "delivery_funnel": {"reachable_users_in_segment": 2, "sent": 2},
         "conversion_goal_stats": [{"goal_name": "Goal 1", "conversions": 0, "cvr": 0, "uplift": 0}],
         "failure_breakdown": [],
     }
 
 
-def test_a_control_group_has_no_performance(moengage: MoEngage) -> None:
+def test_a_control_group_has_no_metrics_and_is_not_in_the_total(moengage: MoEngage) -> None:
     control = {
         "conversion_goal_stats": {},
         "delivery_funnel": {"reachable_users_in_segment": 0},
@@ -215,7 +220,13 @@ def test_a_control_group_has_no_performance(moengage: MoEngage) -> None:
     records = {record["variation"]: record for record in read(LAST_DAY.build(), STREAM).succeeded().records(STREAM)}
 
     assert set(records) == {"all_variations", "campaign_control_group"}
-    assert records["campaign_control_group"]["performance_stats"] is None
+    assert {name: records["campaign_control_group"].get(name) for name in PERFORMANCE_STATS} == dict.fromkeys(
+        PERFORMANCE_STATS
+    )
+    assert {name: record["in_total"] for name, record in records.items()} == {
+        "all_variations": True,
+        "campaign_control_group": False,
+    }
     assert records["campaign_control_group"]["failure_breakdown"] == [
         {"reason": "user_removed_due_to_campaing_control_group", "count": 1}
     ]
@@ -263,17 +274,182 @@ def test_a_failure_reason_is_an_item_of_an_array(moengage: MoEngage) -> None:
     ]
 
 
-def test_a_metric_that_no_page_mentions_passes_through(moengage: MoEngage) -> None:
+def test_a_metric_that_no_page_mentions_goes_to_other_metrics_and_stays_where_it_is_further_inside(
+    moengage: MoEngage,
+) -> None:
     record = leaf(
         moengage,
-        performance_stats={"adjusted_open": 7},
+        performance_stats={"sent": 3, "adjusted_open": 7, "by_hour": {"9": [1, 2]}},
         delivery_funnel={"after_magic": 1},
         conversion_goal_stats={"g": {"novelty": 2}},
     )
 
-    assert record["performance_stats"] == {"adjusted_open": 7}
+    assert (record["sent"], record["other_metrics"]) == (3, {"adjusted_open": 7, "by_hour": {"9": [1, 2]}})
+    assert set(record) & {"adjusted_open", "by_hour", "performance_stats"} == set()
     assert record["delivery_funnel"] == {"after_magic": 1}
     assert record["conversion_goal_stats"] == [{"goal_name": "g", "novelty": 2}]
+
+
+def test_every_documented_metric_is_a_column_and_nothing_else_is_left_over(moengage: MoEngage) -> None:
+    numbers = {name: number for number, name in enumerate(PERFORMANCE_STATS, 1)}
+
+    record = leaf(moengage, performance_stats=numbers)
+
+    assert {name: record.get(name) for name in PERFORMANCE_STATS} == numbers
+    assert "other_metrics" not in record
+
+
+COLUMNS_OF_OURS = (
+    *("workspace_id", "date", "campaign_id", "platform", "locale", "variation", "attribution_type", "metric_type"),
+    *("in_total", "other_metrics", "delivery_funnel", "conversion_goal_stats", "failure_breakdown"),
+)
+
+
+@pytest.mark.parametrize("value", [7, None, "text", {"a": {"b": [1]}}])
+def test_metrics_that_are_called_like_columns_of_ours_overwrite_nothing(moengage: MoEngage, value: Any) -> None:
+    usual = leaf(moengage, performance_stats={"sent": 2})
+    named_like_ours = dict.fromkeys(COLUMNS_OF_OURS, value)
+
+    assert leaf(moengage, performance_stats={"sent": 2} | named_like_ours) == usual | {"other_metrics": named_like_ours}
+
+
+def test_a_group_that_no_page_mentions_beside_the_performance_is_kept_as_well(moengage: MoEngage) -> None:
+    record = leaf(moengage, performance_stats={"sent": 2, "adjusted_open": 7}, carousel_stats={"slides": [1, 2]})
+
+    assert record["other_metrics"] == {"carousel_stats": {"slides": [1, 2]}, "adjusted_open": 7}
+
+
+@pytest.mark.parametrize(
+    "performance",
+    [{}, None, [], {"sent": None}, {"adjusted_open": 7}, {"ctr": None, "date": 3}],
+    ids=lambda performance: json.dumps(performance),
+)
+def test_a_leaf_without_a_documented_metric_has_no_performance_stats(moengage: MoEngage, performance: Any) -> None:
+    assert leaf(moengage, performance_stats=performance)["in_total"] is False
+
+
+@pytest.mark.parametrize("performance", [{"sent": 0}, {"ctr": 0.0, "sent": None}, {"read": 1, "adjusted_open": None}])
+def test_a_leaf_with_one_documented_metric_has_performance_stats(moengage: MoEngage, performance: Any) -> None:
+    assert leaf(moengage, performance_stats=performance)["in_total"] is True
+
+
+# --- What counts once -------------------------------------------------------------------------------------------------
+
+
+def element(*leaves: str) -> dict[str, Any]:
+    """An element with these leaves, `platform / locale / variation`; one that ends with ` -` has no performance."""
+    platforms: dict[str, Any] = {}
+    for text in leaves:
+        platform, locale, variation = text.removesuffix(" -").split(" / ")
+        locales = platforms.setdefault(platform, {"locales": {}})["locales"]
+        variations = locales.setdefault(locale, {"variations": {}})["variations"]
+        variations[variation] = {} if text.endswith(" -") else {"performance_stats": {"sent": 1}}
+    return {"platforms": platforms}
+
+
+def counted(moengage: MoEngage, *elements: dict[str, Any]) -> list[str]:
+    """The leaves with `in_total`, of a campaign with these elements."""
+    moengage.every_day = {"c1": list(elements)}
+    records = read(LAST_DAY.build(), STREAM).succeeded().records(STREAM)
+    assert {type(record["in_total"]) for record in records} == {bool}
+    return sorted(
+        " / ".join(record[name] for name in ("platform", "locale", "variation"))
+        for record in records
+        if record["in_total"]
+    )
+
+
+# Written out by hand: the leaves of a campaign's day, those that count marked with a star.
+TOTALS = {
+    "a total of everything": ["* ALL_PLATFORMS / all_locales / all_variations", "ios / all_locales / all_variations"],
+    "no total anywhere": ["* ios / en / A", "* ios / en / B", "* ios / fr / A", "* web / en / A"],
+    "no total of the platforms": [
+        "* ANDROID / all_locales / all_variations",
+        "ANDROID / all_locales / A",
+        "ANDROID / en / all_variations",
+        "* ios / all_locales / all_variations",
+    ],
+    "no total of the locales": ["* ios / en / all_variations", "ios / en / A", "* ios / fr / all_variations"],
+    "no total of the variations": ["* ios / all_locales / A", "* ios / all_locales / B", "ios / en / all_variations"],
+    "a total in one locale only": ["* ios / en / all_variations", "ios / en / A", "* ios / fr / A", "* ios / fr / B"],
+    "a total platform with less inside it than its parts": [
+        "* ALL_PLATFORMS / en / A",
+        "* ALL_PLATFORMS / fr / all_variations",
+        "ALL_PLATFORMS / fr / A",
+        "ios / all_locales / all_variations",
+    ],
+    "all_locales before all_locale": ["* ios / all_locales / all_variations", "ios / all_locale / all_variations"],
+    "all_locale alone": ["* ios / all_locale / all_variations", "ios / en / all_variations"],
+    "any case": [
+        "* All_Platforms / ALL_Locales / All_variations",
+        "All_Platforms / All_Locale / all_variations",
+        "All_Platforms / ALL_Locales / A",
+        "ios / all_locales / all_variations",
+    ],
+    "names that only look like totals": ["* all platforms / all_localess / all_variation", "* ios / en / A"],
+    "a total without numbers is none": [
+        "ALL_PLATFORMS / all_locales / all_variations -",
+        "* ios / all_locales / A",
+        "ios / all_locales / all_variations -",
+        "* web / en / A",
+        "web / all_locales / all_variations -",
+    ],
+    "a part without numbers is none": ["* ios / en / A", "ios / en / campaign_control_group -", "web / en / A -"],
+    "nothing has numbers": ["ios / en / A -", "ALL_PLATFORMS / all_locales / all_variations -"],
+}
+
+
+@pytest.mark.parametrize("leaves", TOTALS.values(), ids=TOTALS)
+@pytest.mark.parametrize("elements", [1, 2, 3])
+def test_the_leaves_in_total_count_a_day_once_however_they_are_spread_over_the_elements(
+    moengage: MoEngage, leaves: list[str], elements: int
+) -> None:
+    right = sorted(leaf.removeprefix("* ") for leaf in leaves if leaf.startswith("* "))
+    plain = [leaf.removeprefix("* ") for leaf in leaves]
+
+    assert counted(moengage, *(element(*plain[n::elements]) for n in range(elements))) == right
+
+
+def test_the_total_of_one_campaign_says_nothing_about_another(moengage: MoEngage) -> None:
+    moengage.every_day = {
+        "c1": [element("ALL_PLATFORMS / en / A", "ios / en / A")],
+        "c2": [element("ios / en / A")],
+    }
+
+    records = read(LAST_DAY.build(), STREAM).succeeded().records(STREAM)
+
+    found = {(record["campaign_id"], record["platform"]): record["in_total"] for record in records}
+    assert found == {("c1", "ALL_PLATFORMS"): True, ("c1", "ios"): False, ("c2", "ios"): True}
+
+
+def test_a_leaf_that_comes_twice_counts_as_it_came_first(moengage: MoEngage) -> None:
+    """Its second coming is dropped, so it can't be the total of what is kept."""
+    total = "ALL_PLATFORMS / all_locales / all_variations"
+
+    assert counted(moengage, element(f"{total} -", "ios / en / A"), element(total)) == ["ios / en / A"]
+    assert counted(moengage, element(total, "ios / en / A"), element(f"{total} -")) == [total]
+
+
+@pytest.mark.parametrize("total_later", [True, False])
+def test_a_campaign_that_comes_on_two_pages_is_taken_from_the_first(moengage: MoEngage, total_later: bool) -> None:
+    """The list moved and the numbers changed in between: parts and total of two answers would count the day twice."""
+    parts, whole = element("ios / en / A"), element("ios / en / A", "ALL_PLATFORMS / all_locales / all_variations")
+    first, second = (parts, whole) if total_later else (whole, parts)
+    names = [f"c{number:02}" for number in range(11)]
+    usual = dict.fromkeys(names[:9], moengage_campaign_stats())
+    pages = [usual | {"c09": [first]}, {"c09": [second], "c10": moengage_campaign_stats()}]
+    moengage.stats.first = [
+        Answer(moengage_answer(page, total=11, page=number, pages=2)) for number, page in enumerate(pages, 1)
+    ]
+
+    records = read(LAST_DAY.build(), STREAM).succeeded().records(STREAM)
+
+    found = {record["platform"]: record["in_total"] for record in records if record["campaign_id"] == "c09"}
+    assert found == ({"ios": True} if total_later else {"ios": False, "ALL_PLATFORMS": True})
+    assert {record["campaign_id"] for record in records} == set(names)
+
+
+# --- Attribution and metric type --------------------------------------------------------------------------------------
 
 
 def test_attribution_and_metric_type_are_asked_and_told(moengage: MoEngage) -> None:

@@ -24,6 +24,7 @@ from unit_tests.builders import (
     orchestration,
     read,
 )
+from unit_tests.documented import ORCHESTRATION_STATS
 
 STREAM = "orchestration_stats"
 LIST = "orchestrations"
@@ -147,7 +148,9 @@ def test_versions_of_an_in_app_orchestration_have_no_name(cep: BatchCep) -> None
     assert one_day(cep, versions=versions)["versions"] == versions
 
 
-def test_a_metric_that_no_page_mentions_passes_through_at_every_level(cep: BatchCep) -> None:
+def test_a_metric_that_no_page_mentions_goes_to_other_metrics_and_stays_where_it_is_inside_arrays(
+    cep: BatchCep,
+) -> None:
     new = {"adjusted_open": 3}
 
     record = one_day(
@@ -158,10 +161,37 @@ def test_a_metric_that_no_page_mentions_passes_through_at_every_level(cep: Batch
         message_steps=[{"step_id": "s", **new}],
     )
 
-    assert record["adjusted_open"] == 3
+    assert (record["other_metrics"], "adjusted_open" in record) == (new, False)
     assert record["platforms"] == [{"platform": "android", **new}]
     assert record["versions"] == [{"version": "a", **new}]
     assert record["message_steps"] == [{"step_id": "s", **new}]
+
+
+def test_every_documented_metric_is_a_column_and_nothing_else_is_left_over(cep: BatchCep) -> None:
+    numbers = {name: number for number, name in enumerate(ORCHESTRATION_STATS, 1)}
+
+    record = one_day(cep, **numbers)
+
+    assert record == {"project_key": PROJECT, "orchestration_id": "o1", "date": "2026-11-20"} | numbers
+
+
+@pytest.mark.parametrize("value", [7, None, "text", {"a": {"b": [1]}}, [{"a": 1}]])
+@pytest.mark.parametrize(
+    "name", ["project_key", "orchestration_id", "platforms", "other_metrics", "in_total", "campaign_id", "app", ""]
+)
+def test_a_metric_that_is_called_like_a_column_of_ours_overwrites_nothing(cep: BatchCep, name: str, value: Any) -> None:
+    record = one_day(cep, platform={"ios": {"sent": 1}}, **{name: value})
+
+    assert record == {
+        "project_key": PROJECT,
+        "orchestration_id": "o1",
+        "date": "2026-11-20",
+        "sent": 972,
+        "delivered": 847,
+        "platforms": [{"platform": "ios", "sent": 1}],
+        "other_metrics": {name: value},
+    }
+    assert_fits_schema(STREAM, [record])
 
 
 def test_revenue_per_mille_is_passed_on_and_not_recomputed(cep: BatchCep) -> None:

@@ -60,6 +60,17 @@ def test_the_suggested_streams_are_streams(metadata: dict[str, Any]) -> None:
     assert set(metadata["data"]["suggestedStreams"]["streams"]) <= {stream.name for stream in source.streams({})}
 
 
+def test_a_breaking_change_names_streams_that_exist_and_has_its_chapter_of_what_to_do(metadata: dict[str, Any]) -> None:
+    chapters = re.findall(r"^## (.+)$", (ROOT / "docs" / "migrations.md").read_text(encoding="utf-8"), re.MULTILINE)
+    streams = {stream.name for stream in _source().streams({})}
+    changes = metadata["data"]["releases"]["breakingChanges"]
+    assert sorted(changes) == sorted(chapters)
+    for number, change in changes.items():
+        impacted = {name for scope in change["scopedImpact"] for name in scope["impactedScopes"]}
+        assert impacted <= streams
+        assert change["migrationDocumentationUrl"].endswith(f"-migrations#{number.replace('.', '')}")
+
+
 def test_the_allowed_hosts_are_those_that_the_connector_calls(metadata: dict[str, Any]) -> None:
     text = (ROOT / "source_campaign_stats" / "manifest.yaml").read_text(encoding="utf-8")
     called = {re.sub(r"^api-.*(?=\.moengage)", "*", host) for host in re.findall(r"https://(api[^/,]+)", text)}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from source_campaign_stats.records import NameOrigin, as_timestamp, with_timestamps
+from source_campaign_stats.records import NameOrigin, as_timestamp, taken_out, with_timestamps
 from unit_tests.builders import a_slice
 
 
@@ -39,6 +39,24 @@ def test_only_the_named_timestamps_that_are_there_are_changed() -> None:
 
     assert with_timestamps(item, ("created", "missing")) == item | {"created": "2025-06-30T14:38:19Z"}
     assert item["created"] == "2025-06-30T14:38:19"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "left", "taken"),
+    [
+        ({"sent": 3}, {"sent": 3}, None),
+        ({}, {}, None),
+        ({"sent": None, "new": None}, {"sent": None}, {"new": None}),
+        ({"z": 1, "sent": 3, "a": {"sent": 2}}, {"sent": 3}, {"z": 1, "a": {"sent": 2}}),
+    ],
+)
+def test_what_is_not_known_is_taken_out_in_its_order(
+    numbers: dict[str, Any], left: dict[str, Any], taken: dict[str, Any] | None
+) -> None:
+    found = taken_out(numbers, {"sent", "delivered"})
+
+    assert (numbers, found) == (left, taken)
+    assert list(found or {}) == list(taken or {})
 
 
 def test_the_origin_is_written_exactly_as_it_is_configured() -> None:

@@ -1,4 +1,4 @@
-"""The vendors' documented metrics, the schemas and the table in docs/metrics.md say the same."""
+"""The vendors' documented metrics, the schemas, the extractors and the tables in docs/metrics.md say the same."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from source_campaign_stats.records import documented_metrics
 from source_campaign_stats.source import read_manifest
 from unit_tests.builders import PACKAGE, schema_of
 from unit_tests.documented import (
@@ -29,23 +30,27 @@ PLACES: list[tuple[str, str, dict[str, str], set[str]]] = [
         "orchestration_stats",
         "",
         ORCHESTRATION_STATS,
-        {"project_key", "orchestration_id", "date", "platforms", "versions", "message_steps"},
+        {"project_key", "orchestration_id", "date", "other_metrics", "platforms", "versions", "message_steps"},
     ),
     ("orchestration_stats", "platforms", ORCHESTRATION_STATS, {"platform"}),
     ("orchestration_stats", "versions", ORCHESTRATION_STATS, {"version", "platforms"}),
     ("orchestration_stats", "versions.platforms", ORCHESTRATION_STATS, {"platform"}),
     ("orchestration_stats", "message_steps", ORCHESTRATION_STATS, {"step_id", "platforms"}),
     ("orchestration_stats", "message_steps.platforms", ORCHESTRATION_STATS, {"platform"}),
-    ("legacy_campaign_stats", "", LEGACY_CAMPAIGN_STATS, {"app", "campaign_token", "date", "versions"}),
+    (
+        "legacy_campaign_stats",
+        "",
+        LEGACY_CAMPAIGN_STATS,
+        {"app", "campaign_token", "date", "other_metrics", "versions"},
+    ),
     ("legacy_campaign_stats", "versions", LEGACY_VERSIONS, {"version"}),
     (
         "moengage_campaign_stats",
         "",
-        {},
+        PERFORMANCE_STATS,
         {"workspace_id", "date", "campaign_id", "platform", "locale", "variation", "attribution_type", "metric_type"}
-        | {"performance_stats", "delivery_funnel", "conversion_goal_stats", "failure_breakdown"},
+        | {"in_total", "other_metrics", "delivery_funnel", "conversion_goal_stats", "failure_breakdown"},
     ),
-    ("moengage_campaign_stats", "performance_stats", PERFORMANCE_STATS, set()),
     ("moengage_campaign_stats", "delivery_funnel", DELIVERY_FUNNEL, set()),
     ("moengage_campaign_stats", "conversion_goal_stats", CONVERSION_GOAL_STATS, {"goal_name"}),
     ("moengage_campaign_stats", "failure_breakdown", {"count": "integer"}, {"reason"}),
@@ -53,7 +58,7 @@ PLACES: list[tuple[str, str, dict[str, str], set[str]]] = [
 TABLES = {
     "orchestration_stats": ORCHESTRATION_STATS,
     "legacy_campaign_stats": LEGACY_CAMPAIGN_STATS,
-    "moengage_campaign_stats: performance_stats": PERFORMANCE_STATS,
+    "moengage_campaign_stats": PERFORMANCE_STATS,
     "moengage_campaign_stats: delivery_funnel": DELIVERY_FUNNEL,
     "moengage_campaign_stats: conversion_goal_stats": CONVERSION_GOAL_STATS,
 }
@@ -111,6 +116,11 @@ def test_a_metric_has_the_type_that_the_vendor_says(
     types = {name: set(properties[name]["type"]) - {"null"} for name in metrics if name in properties}
 
     assert types == {name: {kind} for name, kind in metrics.items() if name in properties}
+
+
+@pytest.mark.parametrize("stream", [name for name in STREAMS if name.endswith("_stats")])
+def test_the_extractor_takes_the_documented_metrics_for_columns_and_no_others(stream: str) -> None:
+    assert documented_metrics(stream) == set(TABLES[stream])
 
 
 @pytest.mark.parametrize("heading", TABLES)

@@ -110,7 +110,10 @@ Leaf = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class MoEngageCampaign:
-    """A MoEngage campaign: `item` is what the meta endpoint answers, `leaves` where its numbers hang."""
+    """A MoEngage campaign: `item` is what the meta endpoint answers, `leaves` where its numbers hang.
+
+    In the answer the leaves are spread over so many `elements` of the campaign's list.
+    """
 
     id: str
     item: dict[str, Any]
@@ -120,6 +123,7 @@ class MoEngageCampaign:
     goals: tuple[str, ...] = ()
     archived: bool = False
     empty_platform: bool = False
+    elements: int = 1
 
     @property
     def is_child(self) -> bool:
@@ -222,6 +226,7 @@ class Account:
         """Yield the days of an orchestration that have numbers, oldest first."""
         whole = self._pool(f"batch-{o.metrics}", lambda rng: batch_block(rng, o.metrics))
         part = self._pool(f"batch-{o.metrics}-part", lambda rng: batch_block(rng, o.metrics, part=True))
+        more = self._pool("batch-undocumented", lambda rng: undocumented_block(rng, "batch"))
         for day in self.days_of(o.id, o.span, first, last):
             base, revision = digest(self.seed, o.id, day), self.revision(o.id, day)
 
@@ -231,7 +236,8 @@ class Account:
 
             versions = [(v, whole.block(base, revision, 501 + n), split(1 + n)) for n, v in enumerate(o.versions)]
             steps = [(s, whole.block(base, revision, 701 + n), split(9 + n)) for n, s in enumerate(o.steps)]
-            yield OrchestrationDay(day, whole.block(base, revision), split(0), versions, steps)
+            metrics = {**whole.block(base, revision), **more.block(base, revision)}
+            yield OrchestrationDay(day, metrics, split(0), versions, steps)
 
     def legacy_days(
         self, app: LegacyApp, campaign: LegacyCampaign, first: date | None = None, last: date | None = None
@@ -240,12 +246,13 @@ class Account:
         tested = self._pool("legacy-ab", lambda rng: legacy_block(rng, optins=False))
         plain = self._pool("legacy", legacy_block)
         version = self._pool("legacy-version", lambda rng: legacy_block(rng, errors=False))
+        more = self._pool("legacy-undocumented", lambda rng: undocumented_block(rng, "legacy"))
         key = f"{app.key}/{campaign.token}"
         for day in self.days_of(key, campaign.span, first or date.min, last or date.max):
             base, revision = digest(self.seed, key, day), self.revision(key, day)
             yield LegacyDay(
                 day,
-                (tested if campaign.versions else plain).block(base, revision),
+                {**(tested if campaign.versions else plain).block(base, revision), **more.block(base, revision)},
                 [(name, version.block(base, revision, n)) for n, name in enumerate(campaign.versions)],
             )
 
@@ -261,12 +268,13 @@ class Account:
         revision = self.revision(campaign.id, day)
         channel, control = campaign.channel, leaf[2].endswith("_control_group")
         performance = self._pool(f"moengage-{channel}", lambda rng: performance_block(rng, channel))
+        more = self._pool("moengage-undocumented", lambda rng: undocumented_block(rng, "moengage"))
         funnel = self._pool(f"funnel-{channel}", lambda rng: funnel_block(rng, channel))
         small = self._pool("funnel-control", lambda rng: {"reachable_users_in_segment": rng.randrange(10**6)})
         goal = self._pool("goal", goal_block)
         goals_base = digest(base, attribution_type)
         return LeafStats(
-            None if control else performance.block(base, revision),
+            None if control else {**performance.block(base, revision), **more.block(base, revision)},
             # The page documents a name inside the goal as well; some have it.
             [
                 (name, {**({"goal_name": name} if n % 2 else {}), **goal.block(goals_base, revision, n)})
@@ -338,6 +346,34 @@ FAILURE_REASONS = (
     "Opérateur injoignable – réessayer",
 )
 
+# Metrics that no page of the vendor names, as a new version may bring them. Some are called like a column that the
+# connector adds, some have something else than a number.
+UNDOCUMENTED: dict[str, tuple[str, ...]] = {
+    "batch": (
+        "unique_view",
+        "adjusted_open",
+        "project_key",
+        "orchestration_id",
+        "platforms",
+        "other_metrics",
+        "in_total",
+    ),
+    "legacy": ("quick_open", "adjusted_open", "app", "campaign_token", "platform", "other_metrics"),
+    "moengage": (
+        *("adjusted_open", "unique_view", "workspace_id", "date", "campaign_id", "platform", "locale", "variation"),
+        *("in_total", "attribution_type", "metric_type", "other_metrics", "delivery_funnel"),
+    ),
+}
+
+
+def undocumented_block(rng: random.Random, vendor: str) -> Block:
+    """Make the metrics of one row that no page names; most rows have none."""
+    if rng.random() < 0.85:
+        return {}
+    values = (rng.randrange(10**4), rng.random() * 100, None, "12 %", True, {"by_hour": {"9": 3, "10": None}}, [1, {}])
+    return {name: rng.choice(values) for name in rng.sample(UNDOCUMENTED[vendor], rng.randint(1, 3))}
+
+
 _CONVERSIONS = ("unique_conversion", "total_conversion", "total_revenue", "revenue_per_mille")
 BATCH_METRICS: dict[str, tuple[str, ...]] = {
     "push": (
@@ -385,6 +421,9 @@ def batch_block(rng: random.Random, metrics: str, part: bool = False) -> Block:
     return block
 
 
+LEGACY_METRICS = ("sent", "sent_optins", "direct_open", "influenced_open", "reengaged", "errors")
+
+
 def legacy_block(rng: random.Random, optins: bool = True, errors: bool = True) -> Block:
     """Make one block of legacy metrics."""
     sent = rng.randint(20, 90_000)
@@ -405,12 +444,12 @@ _RATES = {
 }
 PERFORMANCE: dict[str, tuple[str, ...]] = {
     "PUSH": (
-        *("attempted", "sent", "failed", "impression", "click", "eligible_users", "adjusted_open"),
+        *("attempted", "sent", "failed", "impression", "click", "eligible_users"),
         *("ctr", "delivery_rate", "sent_rate", "failure_rate"),
     ),
     "EMAIL": (
         *("attempted", "sent", "failed", "bounced", "delivered", "opened", "click", "unsubscribe"),
-        *("complaint", "hard_bounce", "soft_bounce", "adjusted_open", "open_rate", "ctor", "ctr"),
+        *("complaint", "hard_bounce", "soft_bounce", "open_rate", "ctor", "ctr"),
         *("unsub_rate", "bounce_rate", "complaints_rate", "delivery_rate"),
     ),
     "WHATSAPP": ("attempted", "sent", "failed", "delivered", "read", "click", "read_rate", "delivery_rate"),
@@ -433,7 +472,9 @@ FUNNEL: dict[str, tuple[str, ...]] = {
 
 
 def performance_block(rng: random.Random, channel: str) -> Block:
-    """Make one block of MoEngage performance metrics as that channel has them."""
+    """Make one block of MoEngage performance metrics as that channel has them; a few are without any number."""
+    if rng.random() < 0.06:
+        return rng.choice(({}, dict.fromkeys(PERFORMANCE[channel])))
     block: Block = {}
     left = rng.randint(50, 90_000)
     for name in PERFORMANCE[channel]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -325,9 +325,12 @@ def _legacy_campaign(account: Account, app: int, n: int, count: int) -> LegacyCa
     return LegacyCampaign(token, item, span, tuple("abcd"[: 2 + key % 2]) if kind == "tested" else ())
 
 
-LEAVES: tuple[tuple[str, tuple[Leaf, ...]], ...] = (
+# The leaves of a campaign, and over how many elements of its list they are spread: totals in every dimension or none,
+# in every spelling, beside their parts or in another element.
+LEAVES: tuple[tuple[str, int, tuple[Leaf, ...]], ...] = (
     (
         "PUSH",
+        1,
         (
             ("android", "all_locales", "all_variations"),
             ("android", "all_locales", "campaign_control_group"),
@@ -336,6 +339,7 @@ LEAVES: tuple[tuple[str, tuple[Leaf, ...]], ...] = (
     ),
     (
         "PUSH",
+        1,
         (
             ("ANDROID", "all_locale", "Variation 1"),
             ("ANDROID", "all_locale", "Variante « été » 🌞"),
@@ -348,6 +352,7 @@ LEAVES: tuple[tuple[str, tuple[Leaf, ...]], ...] = (
     ),
     (
         "EMAIL",
+        1,
         (
             ("email", "all_locales", "all_variations"),
             ("email", "en", "all_variations"),
@@ -356,10 +361,43 @@ LEAVES: tuple[tuple[str, tuple[Leaf, ...]], ...] = (
             ("email", "fr", "campaign_control_group"),
         ),
     ),
-    ("PUSH", (("web", "all_locales", "1e5"), ("web", "all_locales", "null"), ("MWEB", "en", "Variation 1"))),
-    ("WHATSAPP", (("whatsapp", "all_locales", "all_variations"),)),
-    ("INAPP", (("ANDROID", "en", "all_variations"), ("IOS", "en", "all_variations"))),
-    ("AUDIENCE", (("UNKNOWN", "all_locales", "all_variations"),)),
+    ("PUSH", 2, (("web", "all_locales", "1e5"), ("web", "all_locales", "null"), ("MWEB", "en", "Variation 1"))),
+    ("WHATSAPP", 1, (("whatsapp", "all_locales", "all_variations"),)),
+    ("INAPP", 1, (("ANDROID", "en", "all_variations"), ("IOS", "en", "all_variations"))),
+    ("AUDIENCE", 1, (("UNKNOWN", "all_locales", "all_variations"),)),
+    (
+        "PUSH",
+        2,
+        (
+            ("android", "all_locale", "Variation 1"),
+            ("All_Platforms", "ALL_LOCALES", "All_Variations"),
+            ("ios", "en", "all_variations"),
+            ("ios", "en", "campaign_control_group"),
+        ),
+    ),
+    (
+        "EMAIL",
+        3,
+        (
+            ("email", "all_locale", "all_variations"),
+            ("email", "all_locales", "Variation 1"),
+            ("email", "all_locales", "Variation 2"),
+            ("email", "all_locales", "global_control_group"),
+            ("email", "fr", "all_variations"),
+        ),
+    ),
+    (
+        "PUSH",
+        1,
+        (
+            ("ALL_PLATFORMS", "en", "Variation 1"),
+            ("ALL_PLATFORMS", "fr", "all_variations"),
+            ("ALL_PLATFORMS", "fr", "Variation 1"),
+            ("ALL_PLATFORMS", "fr", "campaign_control_group"),
+            ("ANDROID", "all_locales", "all_variations"),
+            ("web", "fr", "Variation 1"),
+        ),
+    ),
 )
 GOALS = ("Goal 1", "Achat > 50 €", "a.b/c", "", "Inscription\n(newsletter)", "constructor")
 
@@ -367,7 +405,7 @@ GOALS = ("Goal 1", "Achat > 50 €", "a.b/c", "", "Inscription\n(newsletter)", "
 def _moengage_campaign(account: Account, n: int, count: int, parent: str | None) -> MoEngageCampaign:
     id_ = NUMERIC_CAMPAIGN if n == 0 else hexadecimal(24, account.seed, "moengage", n)
     key = digest(account.seed, id_, "oddities")
-    channel, leaves = LEAVES[n % len(LEAVES)]
+    channel, elements, leaves = LEAVES[n % len(LEAVES)]
     share = min(n / max(count - 1, 1), 1.0)
     start = account.first_day + timedelta(days=round(share * (account.days - 1)))
     api_triggered = n % 11 == 8
@@ -375,7 +413,7 @@ def _moengage_campaign(account: Account, n: int, count: int, parent: str | None)
     item: dict[str, Any] = {
         "campaign_id": id_,
         "channel": channel,
-        "platform": sorted({leaf[0] for leaf in leaves if leaf[0] not in ("ALL_PLATFORMS", "UNKNOWN")}),
+        "platform": sorted({leaf[0] for leaf in leaves if leaf[0].upper() not in ("ALL_PLATFORMS", "UNKNOWN")}),
         "created_by": f"person.{n % 3}@sandbox.example",
         "campaign_delivery_type": "API_TRIGGERED" if api_triggered else ("ONE_TIME", "PERIODIC")[key % 2],
         "campaign_name": odd_name(n),
@@ -391,7 +429,7 @@ def _moengage_campaign(account: Account, n: int, count: int, parent: str | None)
     last = date.max if n % 2 == 0 else start + timedelta(days=7)
     span = None if api_triggered else Span(start, last, frozenset((start,)))
     goals = GOALS[: key // 11 % (len(GOALS) + 1)]
-    return MoEngageCampaign(id_, item, span, channel, leaves, goals, archived, empty_platform=n % 6 == 1)
+    return MoEngageCampaign(id_, item, span, channel, leaves, goals, archived, n % 6 == 1, elements)
 
 
 def _newcomer(account: Account, number: int, with_rows: bool) -> None:
@@ -409,7 +447,7 @@ def _newcomer(account: Account, number: int, with_rows: bool) -> None:
     if with_rows:
         span = Span(account.horizon - ONE_DAY, date.max, frozenset((account.horizon - ONE_DAY, account.horizon)))
         started = {**made.item, "campaign_start_time": timestamp(span.first, number)}
-        made = MoEngageCampaign(made.id, started, span, made.channel, made.leaves, made.goals)
+        made = replace(made, item=started, span=span, archived=False, empty_platform=False)
     account.moengage_campaigns.insert(0, made)
 
 

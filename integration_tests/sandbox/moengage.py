@@ -139,7 +139,7 @@ class MoEngage:
             "total_campaigns": len(asked),
             "current_page": offset // limit + 1,
             "total_pages": math.ceil(len(asked) / limit) or self.account.moengage_pages_when_empty,
-            "data": {id_: [self._nested(found[id_], first, last, *kinds)] for id_ in page},
+            "data": {id_: self._elements(found[id_], first, last, *kinds) for id_ in page},
         }
 
     def _checked(self, body: dict[str, Any]) -> tuple[date, date]:
@@ -176,17 +176,20 @@ class MoEngage:
     def _has_stats(self, campaign: MoEngageCampaign, first: date, last: date) -> bool:
         return next(self.account.moengage_days(campaign, first, last), None) is not None
 
-    def _nested(
+    def _elements(
         self, campaign: MoEngageCampaign, first: date, last: date, attribution: str, metric: str
-    ) -> dict[str, Any]:
+    ) -> list[dict[str, Any]]:
         days = list(self.account.moengage_days(campaign, first, last))
-        platforms: dict[str, Any] = {"UNKNOWN": {"locales": {}}} if campaign.empty_platform else {}
-        for leaf in campaign.leaves:
+        elements: list[dict[str, Any]] = [{"platforms": {}} for _ in range(campaign.elements)]
+        if campaign.empty_platform:
+            elements[0]["platforms"]["UNKNOWN"] = {"locales": {}}
+        for n, leaf in enumerate(campaign.leaves):
             platform, locale, variation = leaf
+            platforms = elements[n % campaign.elements]["platforms"]
             locales = platforms.setdefault(platform, {"locales": {}})["locales"]
             variations = locales.setdefault(locale, {"variations": {}})["variations"]
             variations[variation] = self._details(campaign, leaf, days, attribution, metric)
-        return {"platforms": platforms}
+        return elements
 
     def _details(
         self, campaign: MoEngageCampaign, leaf: Leaf, days: list[date], attribution: str, metric: str
@@ -232,5 +235,6 @@ def _sum(blocks: list[Block]) -> Block:
     total: Block = {}
     for block in blocks:
         for name, value in block.items():
-            total[name] = value if isinstance(value, str) else total.get(name, 0) + value
+            is_number = isinstance(value, (int, float)) and isinstance(total.get(name, 0), (int, float))
+            total[name] = total.get(name, 0) + value if is_number else value
     return {name: value / len(blocks) if isinstance(value, float) else value for name, value in total.items()}

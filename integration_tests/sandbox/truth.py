@@ -7,10 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from .account import Account, Platforms
+from .account import BATCH_METRICS, LEGACY_METRICS, PERFORMANCE, Account, Leaf, Platforms
+from .seeded import Block
 
 Record = dict[str, Any]
 Config = Mapping[str, Any]
+
+# What the vendors' pages name.
+_OF_BATCH = frozenset(BATCH_METRICS["universal"])
+_OF_LEGACY = frozenset(LEGACY_METRICS)
+_OF_MOENGAGE = frozenset(name for names in PERFORMANCE.values() for name in names)
+# Of a platform, a locale and a variation.
+_NAMES_OF_TOTALS = (("ALL_PLATFORMS",), ("ALL_LOCALES", "ALL_LOCALE"), ("ALL_VARIATIONS",))
 
 
 def moment(text: object) -> str | None:
@@ -25,6 +33,12 @@ def moment(text: object) -> str | None:
 
 def _with_moments(item: Record, *names: str) -> Record:
     return {**item, **{name: moment(item[name]) for name in names if name in item}}
+
+
+def _columns(numbers: Block, documented: frozenset[str]) -> Record:
+    others = {name: value for name, value in numbers.items() if name not in documented}
+    columns = {name: value for name, value in numbers.items() if name in documented}
+    return {**columns, "other_metrics": others} if others else columns
 
 
 def _orchestrations(account: Account, config: Config, first: date, last: date) -> Iterator[Record]:
@@ -56,7 +70,7 @@ def _orchestration_stats(account: Account, config: Config, first: date, last: da
                 "project_key": account.project_key,
                 "orchestration_id": o.id,
                 "date": day.day.isoformat(),
-                **day.metrics,
+                **_columns(day.metrics, _OF_BATCH),
                 **_split(day.platforms),
             }
             if day.versions:
@@ -98,7 +112,7 @@ def _legacy_campaign_stats(account: Account, config: Config, first: date, last: 
                     "app": name,
                     "campaign_token": campaign.token,
                     "date": day.day.isoformat(),
-                    **day.metrics,
+                    **_columns(day.metrics, _OF_LEGACY),
                 }
                 if day.versions:
                     record["versions"] = [{"version": version, **block} for version, block in day.versions]
@@ -112,6 +126,25 @@ def _moengage_campaigns(account: Account, config: Config, first: date, last: dat
         yield {"workspace_id": account.workspace_id, **item}
 
 
+def _has_numbers(performance: Block | None) -> bool:
+    return any(value is not None for name, value in (performance or {}).items() if name in _OF_MOENGAGE)
+
+
+def _counts(leaf: Leaf, rivals: list[Leaf]) -> bool:
+    """Tell whether a leaf is in the total, among all leaves of its campaign and day that have numbers."""
+    for level in range(len(_NAMES_OF_TOTALS)):
+        if _rank(leaf, level) != min(_rank(rival, level) for rival in rivals):
+            return False
+        rivals = [rival for rival in rivals if rival[: level + 1] == leaf[: level + 1]]
+    return True
+
+
+def _rank(leaf: Leaf, level: int) -> int:
+    """Return which of the names of a total it has, the best first; a part comes after them."""
+    names = _NAMES_OF_TOTALS[level]
+    return next((rank for rank, name in enumerate(names) if leaf[level].upper() == name), len(names))
+
+
 def _moengage_campaign_stats(account: Account, config: Config, first: date, last: date) -> Iterator[Record]:
     settings = config["moengage"]
     attribution = settings.get("attribution_type") or "TOTAL_CONVERSIONS"
@@ -121,8 +154,9 @@ def _moengage_campaign_stats(account: Account, config: Config, first: date, last
         if asked and campaign.id not in asked:
             continue
         for day in account.moengage_days(campaign, first, last):
-            for leaf in campaign.leaves:
-                stats = account.leaf_stats(campaign, leaf, day, attribution, metric)
+            leaves = {leaf: account.leaf_stats(campaign, leaf, day, attribution, metric) for leaf in campaign.leaves}
+            rivals = [leaf for leaf, stats in leaves.items() if _has_numbers(stats.performance)]
+            for leaf, stats in leaves.items():
                 yield {
                     "workspace_id": account.workspace_id,
                     "date": day.isoformat(),
@@ -130,7 +164,8 @@ def _moengage_campaign_stats(account: Account, config: Config, first: date, last
                     "platform": leaf[0],
                     "locale": leaf[1],
                     "variation": leaf[2],
-                    "performance_stats": None if stats.performance is None else dict(stats.performance),
+                    "in_total": leaf in rivals and _counts(leaf, rivals),
+                    **_columns(stats.performance or {}, _OF_MOENGAGE),
                     "delivery_funnel": dict(stats.funnel),
                     "conversion_goal_stats": [{**block, "goal_name": goal} for goal, block in stats.goals],
                     "failure_breakdown": [{"reason": why, "count": count} for why, count in stats.failures],
