@@ -44,7 +44,7 @@ class Dbt:
 
     def command(self, *arguments: str) -> list[str]:
         return [
-            *(str(PROGRAM), "--no-use-colors", *arguments, "--profiles-dir", str(self.folder)),
+            *(str(PROGRAM), "--no-use-colors", *arguments, "--profiles-dir", str(self.folder.resolve())),
             *("--project-dir", str(self.project), "--vars", json.dumps(dict(self.variables))),
         ]
 
@@ -56,7 +56,8 @@ class Dbt:
         (self.folder / "profiles.yml").write_text(json.dumps(profiles), encoding="utf-8")
         return {
             **{**os.environ, "DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-            **{"DBT_TARGET_PATH": str(self.folder / "target"), "DBT_LOG_PATH": str(self.folder / "logs")},
+            "DBT_TARGET_PATH": str(self.folder.resolve() / "target"),
+            "DBT_LOG_PATH": str(self.folder.resolve() / "logs"),
         }
 
     def run(self, *arguments: str) -> Done:
@@ -83,7 +84,7 @@ def _statuses(target: Path) -> dict[str, str]:
 
 
 def duckdb_output(path: Path, schema: str) -> dict[str, Any]:
-    return {"type": "duckdb", "path": str(path), "schema": schema, "threads": 2}
+    return {"type": "duckdb", "path": str(path.resolve()), "schema": schema, "threads": 2}
 
 
 def postgres_output(server: Settings, schema: str) -> dict[str, Any]:

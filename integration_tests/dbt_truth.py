@@ -3,11 +3,14 @@
 No SQL, and no look at the package: a mistake in one of the two shows as a difference.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
+
+from integration_tests.process import differences
 
 Row = dict[str, Any]
 # The records of one connection, by stream. A stream that is not there has no table.
@@ -88,6 +91,22 @@ def _of_connection(records: Records) -> dict[str, list[Row]]:
         row["step_name"] = steps.get((row["account"], row["campaign_id"], row["step_id"]))
     found["campaign_stats__campaigns"] = _campaigns(records, listed, found["campaign_stats__daily"])
     return found
+
+
+def differences_of(rows: Sequence[Row], truth: Sequence[Row], model: str) -> str:
+    """What a report lacks or has otherwise; empty when nothing. The last digits of revenue may be lost in a table."""
+    key = KEYS[model]
+    right = {tuple(row[name] for name in key): row.get("revenue") for row in truth}
+    rounded = [
+        {**row, "revenue": known} if _is_close(row.get("revenue"), known) else row
+        for row in rows
+        for known in [right.get(tuple(row[name] for name in key))]
+    ]
+    return differences(rounded, truth, key)
+
+
+def _is_close(found: Any, right: Any) -> bool:
+    return found is not None and right is not None and math.isclose(found, right, rel_tol=1e-9, abs_tol=1e-6)
 
 
 # --- campaigns ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """Databases in which dbt builds the reports, and those that it built on what PyAirbyte loaded."""
 
-import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +11,8 @@ from typing import Any
 
 from integration_tests.databases import Query, Settings, query_duckdb, query_postgres
 from integration_tests.dbt_package import Dbt, duckdb_output, needs_dbt, postgres_output
-from integration_tests.dbt_truth import KEYS, Records, reports
+from integration_tests.dbt_truth import Records, reports
 from integration_tests.needs import needs
-from integration_tests.process import differences
 from integration_tests.raw_tables import LAYOUTS, lay, quoted
 from integration_tests.synced import SCHEMA, STREAMS, Synced
 
@@ -151,19 +149,3 @@ def changed(query: Query, schema: str, records: Records) -> Records:
 
 def last_day(records: Records) -> str:
     return str(max(row["date"] for row in records["orchestration_stats"]))
-
-
-def differences_of(rows: Sequence[Row], truth: Sequence[Row], model: str) -> str:
-    """What a report lacks or has otherwise. PyAirbyte loads PostgreSQL with numbers that lost their last digits."""
-    key = KEYS[model]
-    right = {tuple(row[name] for name in key): row.get("revenue") for row in truth}
-    rounded = [
-        {**row, "revenue": known} if is_close(row.get("revenue"), known) else row
-        for row in rows
-        for known in [right.get(tuple(row[name] for name in key))]
-    ]
-    return differences(rounded, truth, key)
-
-
-def is_close(found: Any, right: Any) -> bool:
-    return found is not None and right is not None and math.isclose(found, right, rel_tol=1e-9, abs_tol=1e-6)

@@ -12,11 +12,20 @@ import yaml
 
 from integration_tests.databases import DATABASES, Settings
 from integration_tests.dbt_package import PACKAGE
-from integration_tests.dbt_truth import CAMPAIGN, DIMENSIONS, GOAL_METRICS, KEYS, METRICS, Records, reports
+from integration_tests.dbt_truth import (
+    CAMPAIGN,
+    DIMENSIONS,
+    GOAL_METRICS,
+    KEYS,
+    METRICS,
+    Records,
+    differences_of,
+    reports,
+)
 from integration_tests.odd_records import odd_records
 from integration_tests.process import differences
 from integration_tests.raw_tables import LAYOUTS
-from integration_tests.reported import Place, Reported, Row, differences_of
+from integration_tests.reported import Place, Reported, Row
 
 MODELS = tuple(KEYS)
 TYPES = {
