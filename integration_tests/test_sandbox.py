@@ -768,9 +768,9 @@ IN_TOTAL: list[set[tuple[str, str, str]]] = [
     {("web", "all_locales", "1e5"), ("web", "all_locales", "null"), ("MWEB", "en", "Variation 1")},
     {("whatsapp", "all_locales", "all_variations")},
     {("ANDROID", "en", "all_variations"), ("IOS", "en", "all_variations")},
-    {("UNKNOWN", "all_locales", "all_variations")},
     {("All_Platforms", "ALL_LOCALES", "All_Variations")},
     {("email", "all_locales", "Variation 1"), ("email", "all_locales", "Variation 2")},
+    {("UNKNOWN", "all_locales", "all_variations")},
     {("ALL_PLATFORMS", "en", "Variation 1"), ("ALL_PLATFORMS", "fr", "all_variations")},
 ]
 

@@ -42,6 +42,18 @@ def test_a_first_sync_has_every_row_and_walks_each_list_once(world: World) -> No
         assert len(str(state)) < 300
 
 
+def test_totals_of_every_kind_and_metrics_that_no_page_names_are_as_in_the_truth() -> None:
+    account = make_account(seed=12, days=25, orchestrations=24, legacy_campaigns=8, moengage_campaigns=30, density=0.9)
+    statistics = tuple(name for name in STREAMS if name.endswith("_stats"))
+    with Sandbox(account) as sandbox:
+        world = World(sandbox, account, days=20)
+        output = run("read", world.config, sandbox.environment, streams=statistics)
+    assert output.exit_code == 0, output.text[-3000:]
+    assert not world.faults(output, statistics)
+    assert all(any("other_metrics" in row for row in output.records(name)) for name in statistics)
+    assert {row["in_total"] for row in output.records("moengage_campaign_stats")} == {True, False}
+
+
 def test_restated_and_new_days_come_with_the_next_sync(world: World) -> None:
     first = run("read", world.config, world.sandbox.environment, streams=STREAMS)
     world.sandbox.restate(world.first_day, world.last_day, fraction=0.5)

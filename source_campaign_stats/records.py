@@ -70,13 +70,13 @@ def as_array(parts: Any, name: str) -> list[dict[str, Any]] | None:
     if parts is None:
         return None
     if isinstance(parts, dict):
-        array = [as_object(part) for part in parts.values()]
+        array = [part if isinstance(part, dict) else as_object(part) for part in parts.values()]
         for key, part in zip(parts, array, strict=True):
             # The key names the part, whatever stands inside.
             part[name] = key
         return array
     if isinstance(parts, list):
-        return [as_object(part) for part in parts]
+        return [part if isinstance(part, dict) else as_object(part) for part in parts]
     raise transient_error(f"The vendor answered a breakdown by {name} that is neither an array nor an object.")
 
 

@@ -364,7 +364,6 @@ LEAVES: tuple[tuple[str, int, tuple[Leaf, ...]], ...] = (
     ("PUSH", 2, (("web", "all_locales", "1e5"), ("web", "all_locales", "null"), ("MWEB", "en", "Variation 1"))),
     ("WHATSAPP", 1, (("whatsapp", "all_locales", "all_variations"),)),
     ("INAPP", 1, (("ANDROID", "en", "all_variations"), ("IOS", "en", "all_variations"))),
-    ("AUDIENCE", 1, (("UNKNOWN", "all_locales", "all_variations"),)),
     (
         "PUSH",
         2,
@@ -386,6 +385,7 @@ LEAVES: tuple[tuple[str, int, tuple[Leaf, ...]], ...] = (
             ("email", "fr", "all_variations"),
         ),
     ),
+    ("AUDIENCE", 1, (("UNKNOWN", "all_locales", "all_variations"),)),
     (
         "PUSH",
         1,
