@@ -1,8 +1,8 @@
 """Lays records into raw tables as the destinations do, in each of the types that they may give a column."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ class Layout:
     drops_empty: bool = False
     # Moments in text have an offset, as 2026-11-20T12:00:00+02:00.
     offset: str = ""
-    extracted: str = field(default="TIMESTAMP")
+    # The type of the moment of loading.
+    extracted: str = "TIMESTAMP"
 
 
 _PYAIRBYTE_POSTGRES = {
@@ -141,6 +142,3 @@ def _pointed(value: Any) -> Any:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-Loader = Callable[[str, Mapping[str, Sequence[Row]]], None]

@@ -410,8 +410,7 @@ WHOLE: Sizes = (30_000, 80_000)
 PART: Sizes = (1_000, 7_500)
 PART_OF_A_PART: Sizes = (50, 300)
 
-# What a metric is a share of (the first that the channel has), and between which shares. What has nothing before it is
-# all messages of the row.
+# What a metric is a share of (the first that the channel has, else all messages of the row), and between which shares.
 _SHARES: dict[str, tuple[tuple[str, ...], float, float]] = {
     # Batch
     "delivered": (("sent",), 0.9, 0.97),
