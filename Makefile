@@ -35,7 +35,7 @@ demo: venv .venv-dbt/made  ## The connector from spec to reports in a warehouse,
 
 dbt: venv .venv-dbt/made build/demo/warehouse.duckdb  ## The reports anew on the demo's warehouse, and the head of the daily one
 	$(DBT) build
-	$(DBT) show --limit 10 --inline "select vendor, replace(campaign_name, chr(10), ' ') as campaign, date_day, sends, clicks, revenue \
+	$(DBT) show --limit 10 --inline "select vendor, replace(campaign_name, chr(10), ' ') as campaign, date_day, sends, clicks, cast(revenue as decimal(18, 2)) as revenue \
 		from {{ ref('campaign_stats__daily') }} order by date_day desc, sends desc nulls last"
 
 build/demo/warehouse.duckdb:

@@ -4,7 +4,7 @@
         {%- if from_type == 'json' -%}
             {{- return(expression) -}}
         {%- elif from_type in ('varchar', 'text') -%}
-            {{- return('cast(' ~ expression ~ ' as json)') -}}
+            {{- return("cast(nullif(" ~ expression ~ ", '') as json)") -}}
         {%- endif -%}
         {{- return('to_json(' ~ expression ~ ')') -}}
     {%- endif -%}

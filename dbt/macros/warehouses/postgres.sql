@@ -6,8 +6,10 @@
 {% macro postgres__typed(expression, from_type, kind) %}
     {%- set from_type = from_type | lower -%}
     {%- if kind == 'json' -%}
-        {%- if from_type in ('json', 'jsonb', 'text') or from_type.startswith('character') -%}
+        {%- if from_type in ('json', 'jsonb') -%}
             {{- return('cast(' ~ expression ~ ' as jsonb)') -}}
+        {%- elif from_type == 'text' or from_type.startswith('character') -%}
+            {{- return("cast(nullif(" ~ expression ~ ", '') as jsonb)") -}}
         {%- endif -%}
         {{- return('to_jsonb(' ~ expression ~ ')') -}}
     {%- endif -%}

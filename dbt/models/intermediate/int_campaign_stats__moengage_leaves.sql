@@ -33,7 +33,7 @@ ranked as (
         {%- endfor %}
     from leaves
     {%- for name, (_, same) in ranks.items() %}
-    inner join {{ name }}
+    left join {{ name }}
         on
             {%- for column in leaf_day + same %}
             {{ "and " if not loop.first }}{{ name }}.{{ column }} = leaves.{{ column }}
