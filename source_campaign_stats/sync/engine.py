@@ -16,6 +16,8 @@ from airbyte_cdk.sources.streams.concurrent.partitions.types import QueueItem
 
 # As much may wait for the output as keeps memory flat: 20 times 250 kB of lines. The CDK lets 10,000 items wait.
 _ITEMS_IN_QUEUE = 20
+# The CDK keeps 10,000 finished tasks; never more than the 40 workers' are under way.
+_TASKS_KEPT = 500
 
 # The CDK counts lines as one record, and calls what it does itself the sync: our own lines tell both. Its warnings and
 # errors stay.
@@ -56,7 +58,9 @@ def read_concurrently(streams: list[AbstractStream], workers: int, output: Outpu
     """The messages of all streams, as they come; the thread that made `output` has to take them."""
     return ConcurrentSource(
         threadpool=ThreadPoolManager(
-            ThreadPoolExecutor(max_workers=workers, thread_name_prefix="workerpool"), _CDK_LOGGER
+            ThreadPoolExecutor(max_workers=workers, thread_name_prefix="workerpool"),
+            _CDK_LOGGER,
+            max_concurrent_tasks=_TASKS_KEPT,
         ),
         logger=_CDK_LOGGER,
         queue=output.items,
