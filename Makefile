@@ -1,8 +1,9 @@
 # `make demo` and `make test` need nothing but Python 3.10-3.13; `make image` needs docker, podman or buildah.
 PYTHON ?= python3
 BIN := .venv/bin
+DBT := cd dbt && DBT_TARGET_PATH=../build/dbt DBT_LOG_PATH=../build/dbt/logs ../.venv-dbt/bin/dbt --quiet
 
-.PHONY: help venv test lint demo bench calls image lock clean
+.PHONY: help venv test lint demo dbt bench calls image lock clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST)
@@ -15,7 +16,13 @@ venv: .venv/made  ## The virtual environment .venv, made again when setup.py cha
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests,lint,demo]'
 	touch $@
 
-test: venv  ## All tests; what this machine has no tools for is skipped by name
+# dbt has an environment of its own: its pins and airbyte-cdk's differ.
+.venv-dbt/made: dbt/requirements.txt
+	$(PYTHON) -m venv --clear .venv-dbt
+	.venv-dbt/bin/python -m pip install --quiet --disable-pip-version-check --requirement dbt/requirements.txt
+	touch $@
+
+test: venv .venv-dbt/made  ## All tests; what this machine has no tools for is skipped by name
 	$(BIN)/python -m pytest
 
 lint: venv  ## Style, format, types, and which room may import from which
@@ -24,10 +31,18 @@ lint: venv  ## Style, format, types, and which room may import from which
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-demo: venv  ## The connector from spec to an incremental sync, against vendors made up on this machine
+demo: venv .venv-dbt/made  ## The connector from spec to reports in a warehouse, against vendors made up on this machine
 	$(BIN)/python -m integration_tests.demo
 
-bench: venv  ## The connector beside other tools on the same work; writes docs/performance.md, takes half an hour
+dbt: venv .venv-dbt/made build/demo/warehouse.duckdb  ## The reports anew on the demo's warehouse, and the head of the daily one
+	$(DBT) build
+	$(DBT) show --limit 10 --inline "select vendor, replace(campaign_name, chr(10), ' ') as campaign, date_day, sends, clicks, cast(revenue as decimal(18, 2)) as revenue \
+		from {{ ref('campaign_stats__daily') }} order by date_day desc, sends desc nulls last"
+
+build/demo/warehouse.duckdb:
+	$(MAKE) demo
+
+bench: venv  ## The connector beside other tools on the same work; writes docs/performance.md, takes an hour on a quiet machine
 	$(BIN)/python -m benchmarks
 
 calls: venv  ## The calls of a sync of three accounts; writes docs/performance.md, takes ten minutes
@@ -43,4 +58,4 @@ lock:  ## requirements.lock anew: what the image installs, pinned with hashes, f
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' setup.py -o requirements.lock
 
 clean:  ## Removes what was made
-	rm -rf .venv build
+	rm -rf .venv .venv-dbt build

@@ -40,7 +40,9 @@ if __name__ == "__main__":
     with contextlib.ExitStack() as stack:
         if ours.speed:
             stack.enter_context(faster(ours.speed))
-        # Imported here, because the CDK takes references to the clocks.
+        # Imported here, because the CDK takes references to the clocks; and before the day is another, because some of
+        # its libraries do not know the classes of a frozen clock.
+        import source_campaign_stats.process.commands  # noqa: F401
         from source_campaign_stats.run import run
 
         if ours.day:

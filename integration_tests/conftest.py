@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from integration_tests.databases import Settings, find_postgresql, no_database, postgresql
 from integration_tests.process import Output, differences
+from integration_tests.reported import Reported, report
 from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox, make_account
+from integration_tests.synced import Synced, synced_databases
 
 STREAMS = tuple(PRIMARY_KEYS)
 
@@ -36,3 +39,22 @@ def world() -> Iterator[World]:
     account = make_account(seed=11, days=20, orchestrations=24, legacy_campaigns=4, moengage_campaigns=12)
     with Sandbox(account) as sandbox:
         yield World(sandbox, account, days=6)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Settings | None]:
+    """How PostgreSQL is reached, or nothing where this machine has none: the tests of DuckDB run all the same."""
+    programs = find_postgresql()
+    with postgresql(programs) if programs else no_database() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def synced(tmp_path_factory: pytest.TempPathFactory, postgres_server: Settings | None) -> Iterator[Synced]:
+    with synced_databases(tmp_path_factory.mktemp("pyairbyte"), postgres_server) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory, synced: Synced, postgres_server: Settings | None) -> Reported:
+    return report(synced, tmp_path_factory.mktemp("reported"), postgres_server)

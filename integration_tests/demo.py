@@ -1,7 +1,8 @@
 """The connector at work, on this machine alone: `python -m integration_tests.demo`.
 
 Runs the console script as Airbyte does, first from nothing, then from the state that it printed, against a stand-in
-of the vendors whose numbers changed in between; compares every record with the truth; loads both syncs into DuckDB.
+of the vendors whose numbers changed in between; compares every record with the truth; loads both syncs into DuckDB;
+lets dbt build the reports, and asks them what analysts ask.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,13 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from integration_tests import dbt_package
+from integration_tests.dbt_package import Dbt, duckdb_output
+from integration_tests.dbt_truth import differences_of, reports
+from integration_tests.documented_queries import FIRST_QUESTIONS, DocumentedQuery, documented_queries
 from integration_tests.process import Output, differences, run
 from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox, make_account
-from integration_tests.warehouse import PER_DAY, TOP_TEN, Warehouse
+from integration_tests.warehouse import SCHEMA, Warehouse
 
 Record = dict[str, Any]
 
@@ -134,8 +140,16 @@ def demonstrate(directory: Path) -> None:
         print_table(first, second)
         print_reasons(first, second, restated)
 
-        heading("4. Your data: both syncs in one DuckDB file")
-        load(directory, catalog, sandbox, config)
+        heading("4. Your data: both syncs in one DuckDB file, and the reports that dbt builds")
+        path = directory / "warehouse.duckdb"
+        load(path, directory, catalog)
+        with Warehouse(path, catalog) as warehouse:
+            check_tables(warehouse, sandbox, config)
+            check_reports(warehouse, sandbox, config)
+            draw(warehouse, directory / "report.png", account)
+            heading("5. What analysts ask first")
+            for query in documented_queries(FIRST_QUESTIONS):
+                answer(warehouse, query)
     show_files(directory)
 
 
@@ -235,9 +249,12 @@ def compare_second(sync: Sync, before: Sync, sandbox: Sandbox, config: Mapping[s
 
 
 def compare(where: str, stream: str, found: Sequence[Record], truth: Sequence[Record]) -> None:
-    told = differences(found, truth, PRIMARY_KEYS[stream])
-    if told:
-        raise DemoError(f"The {where} differs from the truth in the stream {stream}:\n{told}")
+    demand_nothing(differences(found, truth, PRIMARY_KEYS[stream]), f"{where} differs from the truth in {stream}")
+
+
+def demand_nothing(differs: str, what: str) -> None:
+    if differs:
+        raise DemoError(f"The {what}:\n{differs}")
 
 
 def report_comparison(sync: Sync) -> None:
@@ -333,56 +350,78 @@ def asked(stream: str, sync: Sync) -> str:
 # --- the warehouse --------------------------------------------------------------------------------------------------
 
 
-def load(directory: Path, catalog: Mapping[str, Any], sandbox: Sandbox, config: Mapping[str, Any]) -> None:
-    """Load both syncs, check that the tables hold the truth, and show what is in them."""
-    path = directory / "campaign_stats.duckdb"
+def load(path: Path, directory: Path, catalog: Mapping[str, Any]) -> None:
+    """Load the syncs one after the other, and let dbt build the reports after each: it keeps what changed."""
+    if not dbt_package.PROGRAM.exists():
+        raise DemoError("dbt is not installed. `make demo` makes its environment.")
     path.unlink(missing_ok=True)
-    with Warehouse(path, catalog) as warehouse:
-        for folder in ("first-sync", "second-sync"):
-            warehouse.load(directory / folder / "records.jsonl")
-        check_tables(warehouse, sandbox, config)
-        show_top_ten(warehouse)
-        draw(warehouse, directory / "report.png", sandbox.account)
+    dbt = Dbt(directory / "dbt", duckdb_output(path, "main"), {"campaign_stats_history": True})
+    for sync in ("first-sync", "second-sync"):
+        with Warehouse(path, catalog) as warehouse:
+            warehouse.load(directory / sync / "records.jsonl")
+        done = dbt.run("build")
+        if done.exit_code:
+            raise DemoError(f"dbt ended with exit code {done.exit_code}:\n{done.text}")
 
 
 def check_tables(warehouse: Warehouse, sandbox: Sandbox, config: Mapping[str, Any]) -> None:
     """After both syncs the tables hold one row a key, and every row is the truth of today."""
-    account, counts = sandbox.account, []
-    for stream in STREAMS:
-        truth = sandbox.expected(stream, account.first_day, yesterday(account), config)
+    counts = []
+    for stream, truth in truth_of_today(sandbox, config).items():
         known = warehouse.columns_of(stream)
-        compare(
-            "database",
-            stream,
-            warehouse.records(stream),
-            [{name: value for name, value in row.items() if name in known} for row in truth],
-        )
+        right = [{name: value for name, value in row.items() if name in known} for row in truth]
+        compare("database", stream, warehouse.records(stream), right)
         counts.append(f"{stream} {len(truth):,}")
     tell(f"Tables with one row a key, all compared with the truth again: {', '.join(counts)}.")
 
 
-def show_top_ten(warehouse: Warehouse) -> None:
-    print("\nThe ten best campaigns of the last 30 days, by opens:\n")
-    print(f" {'':>2}  {'vendor':9}  {'campaign':42}  {'days':>4}  {'sends':>10}  {'opens':>9}  {'rate':>5}")
-    for place, (vendor, name, days, sends, opens) in enumerate(warehouse.query(TOP_TEN), 1):
-        rate = f"{opens / sends:.0%}" if sends else ""
-        short = textwrap.shorten(name, 42, placeholder="…")
-        print(f" {place:>2}  {vendor:9}  {short:42}  {days:>4}  {sends:>10,}  {opens:>9,}  {rate:>5}")
+def check_reports(warehouse: Warehouse, sandbox: Sandbox, config: Mapping[str, Any]) -> None:
+    """Every row of every report is what the truth adds up to."""
+    counts = []
+    for model, truth in reports({SCHEMA: truth_of_today(sandbox, config)}).items():
+        found = differences_of(warehouse.rows(f"FROM {model}"), truth, model)
+        demand_nothing(found, f"report {model} differs from the truth")
+        counts.append(f"{model} {len(truth):,}")
     print()
-    tell(
-        "Not every vendor and channel counts unique opens; the nearest number stands in. Batch: unique opens, for "
-        "text messages and in-app unique clicks. Batch MEP: direct and influenced opens. MoEngage: opens of e-mails, "
-        "reads of WhatsApp, clicks otherwise. Unique numbers of several days are added up here, so somebody who opens "
-        "on two days counts twice. The view campaign_days in the file is this table day by day."
-    )
+    tell(f"Reports, all vendors in the same columns, all compared with the truth: {', '.join(counts)}.")
+
+
+def truth_of_today(sandbox: Sandbox, config: Mapping[str, Any]) -> dict[str, list[Record]]:
+    account = sandbox.account
+    return {stream: sandbox.expected(stream, account.first_day, yesterday(account), config) for stream in STREAMS}
+
+
+ROWS_SHOWN = 5
+
+
+def answer(warehouse: Warehouse, query: DocumentedQuery) -> None:
+    """Show a question, its query and the head of the answer."""
+    rows = warehouse.rows(query.sql)
+    if not rows:
+        raise DemoError(f"There is no answer to: {query.question}")
+    print(f"\n{query.question}\n\n{textwrap.indent(query.sql, '    ')}")
+    shown = [list(rows[0]), *([shown_value(value) for value in row.values()] for row in rows[:ROWS_SHOWN])]
+    widths = [max(len(line[n]) for line in shown) for n in range(len(shown[0]))]
+    for line in shown:
+        print("  " + "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+    if len(rows) > ROWS_SHOWN:
+        print(f"  … {len(rows):,} rows in all")
+
+
+def shown_value(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return textwrap.shorten(value, 30, placeholder="…")
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, (int, float, Decimal)) else str(value)
 
 
 def show_files(directory: Path) -> None:
-    heading("5. What is left to look at")
+    heading("6. What is left to look at")
     print(f"In {directory}/:")
     for name, what in (
         ("report.png", "sends and opens per day and vendor, as a picture"),
-        ("campaign_stats.duckdb", "six tables and the view campaign_days"),
+        ("warehouse.duckdb", f"six tables in the schema {SCHEMA}, and the reports; docs/queries.md has more to ask"),
         ("first-sync/, second-sync/", "records.jsonl, state.json and messages.log, as the connector printed them"),
         ("config.json, catalog.json", "what the connector was given, and what it can read"),
     ):
@@ -391,12 +430,18 @@ def show_files(directory: Path) -> None:
 
 # --- the picture ----------------------------------------------------------------------------------------------------
 
-COLOURS = {"Batch": ("#a9c7e8", "#1f5fa8"), "Batch MEP": ("#f3cf9b", "#c26a06"), "MoEngage": ("#b5dcc1", "#1e7f45")}
+COLOURS = {"batch": ("#a9c7e8", "#1f5fa8"), "batch_legacy": ("#f3cf9b", "#c26a06"), "moengage": ("#b5dcc1", "#1e7f45")}
+NAMES = {"batch": "Batch CEP", "batch_legacy": "Batch MEP", "moengage": "MoEngage"}
 OPENS = {
-    "Batch": "unique opens (text messages, in-app: unique clicks)",
-    "Batch MEP": "direct and influenced opens",
-    "MoEngage": "opens of e-mails, reads of WhatsApp, clicks otherwise",
+    "batch": "people who opened (push and e-mail)",
+    "batch_legacy": "direct and influenced opens",
+    "moengage": "opens of e-mails, reads of WhatsApp",
 }
+PER_DAY = """
+SELECT vendor, date_day, coalesce(sum(sends), 0)::BIGINT AS sends,
+       coalesce(sum(coalesce(unique_opens, opens)), 0)::BIGINT AS opens
+FROM campaign_stats__daily GROUP BY ALL ORDER BY ALL
+"""
 
 
 def draw(warehouse: Warehouse, path: Path, account: Account) -> None:
@@ -420,7 +465,7 @@ def draw(warehouse: Warehouse, path: Path, account: Account) -> None:
     panels[-1].set_xlim(float(date2num(account.first_day)) - 0.7, float(date2num(account.horizon)) + 0.7)
     figure.suptitle("Sends and opens per day and vendor", x=0.01, ha="left", fontsize=15, fontweight="bold")
     figure.supxlabel(
-        "Made-up numbers of the sandbox; each panel has a scale of its own. Grey: the days that the second sync added.",
+        "campaign_stats__daily on made-up numbers; each panel has a scale of its own. Grey: the second sync's days.",
         x=0.01,
         ha="left",
         fontsize=9,
@@ -433,7 +478,7 @@ def draw_vendor(panel: Axes, vendor: str, rows: Sequence[tuple[date, int, int]])
     light, dark = COLOURS[vendor]
     panel.bar(days, [sends for _, sends, _ in rows], width=0.86, color=light, label="sends")
     panel.bar(days, [opens for _, _, opens in rows], width=0.86, color=dark, label=OPENS[vendor])
-    panel.set_title(vendor, loc="left", fontsize=12, fontweight="bold", color=dark)
+    panel.set_title(NAMES[vendor], loc="left", fontsize=12, fontweight="bold", color=dark)
     panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=9, borderaxespad=0.2)
     panel.yaxis.set_major_formatter(EngFormatter(sep=""))
     panel.yaxis.set_major_locator(MaxNLocator(5))

@@ -1,7 +1,8 @@
 """A small warehouse: loads the records that a sync printed into DuckDB, with the types of the schemas.
 
-What Airbyte's destinations do, in a hundred lines, so that the demo needs no more than DuckDB: one table a stream,
-one row a key, dates as dates, numbers as numbers, timestamps as timestamps, nested columns as JSON.
+What Airbyte's destinations do, in a hundred lines, so that the demo needs no more than DuckDB: one table a stream in
+the schema `campaign_stats`, one row a key, dates as dates, numbers as numbers, timestamps as timestamps, nested columns
+as JSON.
 """
 
 import json
@@ -12,42 +13,8 @@ from typing import Any
 
 import duckdb
 
-# Not every vendor and channel counts sends and unique opens: the view says "sends" and "opens" and takes the nearest
-# that there is.
-CAMPAIGN_DAYS = """
-CREATE OR REPLACE VIEW campaign_days AS
-SELECT 'Batch' AS vendor, id AS campaign_id, name AS campaign, date,
-       coalesce(sent, delivered) AS sends,
-       coalesce(unique_open, unique_click) AS opens
-FROM orchestration_stats JOIN orchestrations ON id = orchestration_id
-UNION ALL
-SELECT 'Batch MEP', campaign_token, name || ' (' || app || ')', date,
-       sent,
-       direct_open + influenced_open
-FROM legacy_campaign_stats JOIN legacy_campaigns USING (app, campaign_token)
-UNION ALL
-SELECT 'MoEngage', campaign_id, campaign_name, date,
-       sum(coalesce(sent, impression)),
-       sum(coalesce(opened, read, click))
-FROM moengage_campaign_stats JOIN moengage_campaigns USING (campaign_id)
-WHERE in_total  -- totals stand beside their parts
-GROUP BY campaign_id, campaign_name, date
-"""
-
-TOP_TEN = """
-SELECT vendor, campaign, count(*) AS days, sum(sends)::BIGINT AS sends, sum(opens)::BIGINT AS opens
-FROM campaign_days
-WHERE date > (SELECT max(date) FROM campaign_days) - 30
-GROUP BY vendor, campaign_id, campaign
-HAVING sum(opens) > 0
-ORDER BY opens DESC, campaign_id
-LIMIT 10
-"""
-
-PER_DAY = """
-SELECT vendor, date, coalesce(sum(sends), 0)::BIGINT AS sends, coalesce(sum(opens), 0)::BIGINT AS opens
-FROM campaign_days GROUP BY ALL ORDER BY ALL
-"""
+# Where the tables of the streams stand, as in a warehouse that Airbyte fills; the reports stand in `main`.
+SCHEMA = "campaign_stats"
 
 # One line of the file is a message of the Airbyte protocol.
 MESSAGES = """
@@ -82,17 +49,17 @@ def quoted(name: str) -> str:
 
 
 class Warehouse:
-    """A DuckDB file with one table for each stream of a catalog."""
+    """A DuckDB file with one table for each stream of a catalog; what is in the file stays."""
 
     def __init__(self, path: Path, catalog: Mapping[str, Any]) -> None:
         self.streams: Sequence[Mapping[str, Any]] = catalog["streams"]
         self.connection = duckdb.connect(str(path))
         # A timestamp is shown as it was read, whatever the time zone of the machine.
         self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        self.connection.execute(f"SET search_path = 'main,{SCHEMA}'")
         for stream in self.streams:
             self._create_table(stream)
-        if {stream["name"] for stream in self.streams} >= {"orchestrations", "legacy_campaigns", "moengage_campaigns"}:
-            self.connection.execute(CAMPAIGN_DAYS)
 
     def __enter__(self) -> "Warehouse":
         return self
@@ -105,7 +72,7 @@ class Warehouse:
     def load(self, records: Path) -> None:
         """Load a sync: lists are replaced, statistics put in by key, so that restated rows replace the old ones."""
         for stream in self.streams:
-            table = quoted(stream["name"])
+            table = f"{SCHEMA}.{quoted(stream['name'])}"
             with_dates = bool(stream.get("source_defined_cursor"))
             if not with_dates:
                 self.connection.execute(f"DELETE FROM {table}")
@@ -120,6 +87,12 @@ class Warehouse:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql).fetchall()
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query, by the names of its columns."""
+        cursor = self.connection.execute(sql)
+        names = [name for name, *_ in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def columns_of(self, table: str) -> dict[str, str]:
         """The columns that come from the vendor, with their types."""
@@ -138,7 +111,7 @@ class Warehouse:
         fields = [f"{quoted(name)} {kind}" for name, kind in columns(stream).items()]
         fields.append("_airbyte_extracted_at TIMESTAMPTZ")
         fields.append(f"PRIMARY KEY ({', '.join(quoted(name) for name in primary_key(stream))})")
-        self.connection.execute(f"CREATE OR REPLACE TABLE {quoted(stream['name'])} ({', '.join(fields)})")
+        self.connection.execute(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{quoted(stream['name'])} ({', '.join(fields)})")
 
 
 def _path(name: str) -> str:

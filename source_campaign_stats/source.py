@@ -3,7 +3,6 @@
 import difflib
 import logging
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 
 from airbyte_cdk.models import (
@@ -25,7 +24,6 @@ from airbyte_cdk.sources.declarative.models.declarative_component_schema import 
 )
 from airbyte_cdk.sources.declarative.requesters import HttpRequester as HttpRequesterComponent
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
-from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
 from source_campaign_stats.http.check import TIMEOUTS, connection_status
@@ -38,7 +36,6 @@ from source_campaign_stats.settings.complaints import complaints
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.notes import first_sync, warnings
 from source_campaign_stats.settings.vendor import NamedIds
-from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.engine import OutputQueue, read_concurrently
 from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
 from source_campaign_stats.sync.named import raise_for_unknown_ids
@@ -104,7 +101,6 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
                 for probe in vendor.probes(self._settings[vendor.name], today(self._settings))
             ],
             self._impatient_requester_of,
-            _slice_of,
             self._look_up_ids if self._named_ids else None,
         )
         if status.message:
@@ -229,8 +225,3 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         elif message.type == Type.LOG and message.log:
             message.log.message = redact(message.log.message, self._secrets)
         return message
-
-
-def _slice_of(partition: Mapping[str, object], day: date | None) -> StreamSlice:
-    """The slice of a probe: a partition, and the one day to ask if the endpoint is asked for days."""
-    return StreamSlice(partition=dict(partition), cursor_slice=Window(day, day).as_slice() if day else {})

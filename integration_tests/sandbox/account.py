@@ -6,8 +6,9 @@ account costs as much memory as a small one, and the answers and the truth both 
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -224,28 +225,30 @@ class Account:
 
     def orchestration_days(self, o: Orchestration, first: date, last: date) -> Iterator[OrchestrationDay]:
         """Yield the days of an orchestration that have numbers, oldest first."""
-        whole = self._pool(f"batch-{o.metrics}", lambda rng: batch_block(rng, o.metrics))
-        part = self._pool(f"batch-{o.metrics}-part", lambda rng: batch_block(rng, o.metrics, part=True))
+        whole = self._pool(f"batch-{o.metrics}", lambda rng: batch_block(rng, o.metrics, WHOLE))
+        part = self._pool(f"batch-{o.metrics}-part", lambda rng: batch_block(rng, o.metrics, PART))
+        platform = self._pool(f"batch-{o.metrics}-platform", lambda rng: platform_block(rng, o.metrics, PART))
+        inner = self._pool(f"batch-{o.metrics}-inner", lambda rng: platform_block(rng, o.metrics, PART_OF_A_PART))
         more = self._pool("batch-undocumented", lambda rng: undocumented_block(rng, "batch"))
         for day in self.days_of(o.id, o.span, first, last):
             base, revision = digest(self.seed, o.id, day), self.revision(o.id, day)
 
-            def split(n: int, base: int = base, revision: int = revision) -> Platforms:
+            def split(pool: Pool, n: int, base: int = base, revision: int = revision) -> Platforms:
                 start = n * len(o.platforms)
-                return [(name, part.block(base, revision, start + k)) for k, name in enumerate(o.platforms)]
+                return [(name, pool.block(base, revision, start + k)) for k, name in enumerate(o.platforms)]
 
-            versions = [(v, whole.block(base, revision, 501 + n), split(1 + n)) for n, v in enumerate(o.versions)]
-            steps = [(s, whole.block(base, revision, 701 + n), split(9 + n)) for n, s in enumerate(o.steps)]
+            versions = [(v, part.block(base, revision, 501 + n), split(inner, 1 + n)) for n, v in enumerate(o.versions)]
+            steps = [(s, part.block(base, revision, 701 + n), split(inner, 9 + n)) for n, s in enumerate(o.steps)]
             metrics = {**whole.block(base, revision), **more.block(base, revision)}
-            yield OrchestrationDay(day, metrics, split(0), versions, steps)
+            yield OrchestrationDay(day, metrics, split(platform, 0), versions, steps)
 
     def legacy_days(
         self, app: LegacyApp, campaign: LegacyCampaign, first: date | None = None, last: date | None = None
     ) -> Iterator[LegacyDay]:
         """Yield the days of a legacy campaign, oldest first; the API knows no window, the truth does."""
-        tested = self._pool("legacy-ab", lambda rng: legacy_block(rng, optins=False))
-        plain = self._pool("legacy", legacy_block)
-        version = self._pool("legacy-version", lambda rng: legacy_block(rng, errors=False))
+        tested = self._pool("legacy-ab", lambda rng: legacy_block(rng, WHOLE, optins=False))
+        plain = self._pool("legacy", lambda rng: legacy_block(rng, WHOLE))
+        version = self._pool("legacy-version", lambda rng: legacy_block(rng, PART, errors=False))
         more = self._pool("legacy-undocumented", lambda rng: undocumented_block(rng, "legacy"))
         key = f"{app.key}/{campaign.token}"
         for day in self.days_of(key, campaign.span, first or date.min, last or date.max):
@@ -267,11 +270,12 @@ class Account:
         base = digest(self.seed, campaign.id, leaf, day, metric_type)
         revision = self.revision(campaign.id, day)
         channel, control = campaign.channel, leaf[2].endswith("_control_group")
-        performance = self._pool(f"moengage-{channel}", lambda rng: performance_block(rng, channel))
+        sizes = size_of(leaf, campaign.leaves)
+        performance = self._pool(f"moengage-{channel}-{sizes}", lambda rng: performance_block(rng, channel, sizes))
         more = self._pool("moengage-undocumented", lambda rng: undocumented_block(rng, "moengage"))
         funnel = self._pool(f"funnel-{channel}", lambda rng: funnel_block(rng, channel))
         small = self._pool("funnel-control", lambda rng: {"reachable_users_in_segment": rng.randrange(10**6)})
-        goal = self._pool("goal", goal_block)
+        goal = self._pool(f"goal-{sizes}", lambda rng: goal_block(rng, sizes))
         goals_base = digest(base, attribution_type)
         return LeafStats(
             None if control else {**performance.block(base, revision), **more.block(base, revision)},
@@ -398,22 +402,70 @@ BATCH_METRICS: dict[str, tuple[str, ...]] = {
 }
 _NOT_PER_PLATFORM = {"spam", "unsubscribe", "skipped", "dismissed", "displayed"}
 
+Sizes = tuple[int, int]
 
-def batch_block(rng: random.Random, metrics: str, part: bool = False) -> Block:
+# How many messages a row is about, at least and at most. Rows are made without looking at each other, so the parts of
+# one have to be so small that together they are not more than it: up to three platforms or steps, up to four versions.
+WHOLE: Sizes = (30_000, 80_000)
+PART: Sizes = (1_000, 7_500)
+PART_OF_A_PART: Sizes = (50, 300)
+
+# What a metric is a share of (the first that the channel has, else all messages of the row), and between which shares.
+_SHARES: dict[str, tuple[tuple[str, ...], float, float]] = {
+    # Batch
+    "delivered": (("sent",), 0.9, 0.97),
+    "sent_optin": (("sent",), 0.5, 0.9),
+    "unique_open": (("delivered",), 0.1, 0.5),
+    "unique_direct_open": (("unique_open",), 0.5, 0.95),
+    "total_open": (("unique_open",), 1.0, 1.6),
+    "unique_machine_open": (("delivered",), 0.05, 0.4),
+    "unique_click": (("delivered",), 0.01, 0.08),
+    "total_click": (("unique_click",), 1.0, 1.5),
+    "spam": (("delivered",), 0.0, 0.002),
+    "unsubscribe": (("delivered",), 0.0, 0.005),
+    "total_bounce": (("sent",), 0.0, 0.03),
+    "skipped": (("sent",), 0.0, 0.05),
+    "unique_conversion": (("unique_click",), 0.05, 0.4),
+    "total_conversion": (("unique_conversion",), 1.0, 1.3),
+    "dismissed": (("delivered",), 0.05, 0.3),
+    "displayed": (("total_click",), 0.3, 0.9),
+    # MoEngage
+    "sent": (("attempted",), 0.95, 0.99),
+    "failed": (("attempted",), 0.0, 0.01),
+    "impression": (("sent",), 0.8, 0.99),
+    "bounced": (("sent",), 0.0, 0.02),
+    "opened": (("delivered",), 0.1, 0.5),
+    "read": (("delivered",), 0.3, 0.9),
+    "click": (("delivered", "impression"), 0.01, 0.08),
+    "closed_click": (("impression",), 0.1, 0.4),
+    "complaint": (("delivered",), 0.0, 0.001),
+    "hard_bounce": (("bounced",), 0.0, 0.5),
+    "soft_bounce": (("bounced",), 0.0, 0.5),
+    "eligible_users": (("attempted",), 1.0, 1.3),
+    "successfully_synced": (("attempted",), 0.9, 0.99),
+}
+
+
+def _count(rng: random.Random, name: str, block: Block, messages: int) -> int:
+    of, low, high = _SHARES.get(name, ((), 1.0, 1.0))
+    return int(next((block[other] for other in of if other in block), messages) * rng.uniform(low, high))
+
+
+def batch_block(rng: random.Random, metrics: str, sizes: Sizes, without: Collection[str] = ()) -> Block:
     """Make one block of Batch CEP metrics as that channel has them."""
     block: Block = {}
-    left = rng.randint(20, 80_000)
+    messages = rng.randint(*sizes)
     for name in BATCH_METRICS[metrics]:
-        if part and metrics != "in_app" and name in _NOT_PER_PLATFORM:
+        if name in without:
             continue
         if name == "total_revenue":
             # Whole numbers come without a point, as in the vendor's example.
-            block[name] = rng.choice((rng.randint(0, 900), rng.random() * 1e4, round(rng.random() * 1e4, 2)))
+            revenue = block["total_conversion"] * rng.uniform(10, 90)
+            block[name] = rng.choice((int(revenue), revenue, round(revenue, 2)))
         elif name == "revenue_per_mille":
             block[name] = round(block["total_revenue"] / max(block["total_conversion"], 1) * 1000, 2)
         else:
-            block[name] = left
-            left = int(left * rng.uniform(0.4, 1.0))
+            block[name] = _count(rng, name, block, messages)
     if rng.random() < 0.03:
         block["unique_view"] = 5
     if rng.random() < 0.04:
@@ -421,17 +473,22 @@ def batch_block(rng: random.Random, metrics: str, part: bool = False) -> Block:
     return block
 
 
+def platform_block(rng: random.Random, metrics: str, sizes: Sizes) -> Block:
+    """Make the block of one platform, which has fewer metrics."""
+    return batch_block(rng, metrics, sizes, () if metrics == "in_app" else _NOT_PER_PLATFORM)
+
+
 LEGACY_METRICS = ("sent", "sent_optins", "direct_open", "influenced_open", "reengaged", "errors")
 
 
-def legacy_block(rng: random.Random, optins: bool = True, errors: bool = True) -> Block:
+def legacy_block(rng: random.Random, sizes: Sizes, optins: bool = True, errors: bool = True) -> Block:
     """Make one block of legacy metrics."""
-    sent = rng.randint(20, 90_000)
+    sent = rng.randint(*sizes)
     block = {"sent": sent}
     if optins:
         block["sent_optins"] = int(sent * rng.random())
-    block["direct_open"] = int(sent * rng.random() * 0.2)
-    block["influenced_open"] = int(sent * rng.random() * 0.2)
+    block["direct_open"] = int(sent * rng.uniform(0.1, 0.2))
+    block["influenced_open"] = int(sent * rng.uniform(0.1, 0.2))
     block["reengaged"] = rng.randrange(60)
     if errors:
         block["errors"] = rng.randrange(20)
@@ -471,18 +528,46 @@ FUNNEL: dict[str, tuple[str, ...]] = {
 }
 
 
-def performance_block(rng: random.Random, channel: str) -> Block:
+# The values that stand for everything in a dimension, the one that MoEngage means first.
+NAMES_OF_TOTALS = (("ALL_PLATFORMS",), ("ALL_LOCALES", "ALL_LOCALE"), ("ALL_VARIATIONS",))
+
+
+def rank(leaf: Leaf, level: int) -> int:
+    """Return which of the names of a total it has, the best first; a part comes after them."""
+    names = NAMES_OF_TOTALS[level]
+    return next((rank for rank, name in enumerate(names) if leaf[level].upper() == name), len(names))
+
+
+def counts_once(leaf: Leaf, rivals: Iterable[Leaf]) -> bool:
+    """Tell whether a leaf is in the total, among all leaves of its campaign and day that have numbers."""
+    rivals = list(rivals)
+    for level in range(len(NAMES_OF_TOTALS)):
+        if rank(leaf, level) != min(rank(rival, level) for rival in rivals):
+            return False
+        rivals = [rival for rival in rivals if rival[: level + 1] == leaf[: level + 1]]
+    return True
+
+
+@functools.cache
+def size_of(leaf: Leaf, leaves: tuple[Leaf, ...]) -> Sizes:
+    """Return how large a leaf is: one that counts is whole, the others are the smaller the more they are parts."""
+    if counts_once(leaf, leaves):
+        return WHOLE
+    parts = sum(rank(leaf, level) == len(names) for level, names in enumerate(NAMES_OF_TOTALS))
+    return PART if parts < 2 else PART_OF_A_PART
+
+
+def performance_block(rng: random.Random, channel: str, sizes: Sizes) -> Block:
     """Make one block of MoEngage performance metrics as that channel has them; a few are without any number."""
     if rng.random() < 0.06:
         return rng.choice(({}, dict.fromkeys(PERFORMANCE[channel])))
     block: Block = {}
-    left = rng.randint(50, 90_000)
+    messages = rng.randint(*sizes)
     for name in PERFORMANCE[channel]:
         if name in _RATES:
             block[name] = rng.choice((rng.randint(0, 100), rng.random() * 100, round(rng.random() * 100, 2)))
         else:
-            block[name] = left
-            left = int(left * rng.uniform(0.5, 1.0))
+            block[name] = _count(rng, name, block, messages)
     return block
 
 
@@ -495,18 +580,19 @@ def funnel_block(rng: random.Random, channel: str) -> Block:
     return block
 
 
-def goal_block(rng: random.Random) -> Block:
-    """Make one goal's numbers; some goals have revenue, some not."""
+def goal_block(rng: random.Random, sizes: Sizes) -> Block:
+    """Make one goal's numbers; some goals have revenue, some not. All goals of a row are less than its messages."""
+    conversions = rng.randint(0, sizes[0] // 50)
     block: Block = {
-        "conversions": rng.randrange(10**5),
+        "conversions": conversions,
         "cvr": round(rng.random() * 40, 4),
         "uplift": rng.choice((0, round(rng.uniform(-50, 80), 2))),
     }
     if rng.random() < 0.5:
         block |= {
-            "total": rng.randrange(10**4),
-            "unique": rng.randrange(10**3),
-            "revenue": rng.random() * 10**5,
+            "total": conversions,
+            "unique": int(conversions * rng.uniform(0.5, 1.0)),
+            "revenue": conversions * rng.uniform(10, 90),
             "average_order_value": round(rng.random() * 200, 2),
             "average_revenue_per_user": rng.random() * 9,
             "gcg_uplift": round(rng.uniform(-9, 9), 3),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from .account import BATCH_METRICS, LEGACY_METRICS, PERFORMANCE, Account, Leaf, Platforms
+from .account import BATCH_METRICS, LEGACY_METRICS, PERFORMANCE, Account, Platforms, counts_once
 from .seeded import Block
 
 Record = dict[str, Any]
@@ -17,8 +17,6 @@ Config = Mapping[str, Any]
 _OF_BATCH = frozenset(BATCH_METRICS["universal"])
 _OF_LEGACY = frozenset(LEGACY_METRICS)
 _OF_MOENGAGE = frozenset(name for names in PERFORMANCE.values() for name in names)
-# Of a platform, a locale and a variation.
-_NAMES_OF_TOTALS = (("ALL_PLATFORMS",), ("ALL_LOCALES", "ALL_LOCALE"), ("ALL_VARIATIONS",))
 
 
 def moment(text: object) -> str | None:
@@ -130,21 +128,6 @@ def _has_numbers(performance: Block | None) -> bool:
     return any(value is not None for name, value in (performance or {}).items() if name in _OF_MOENGAGE)
 
 
-def _counts(leaf: Leaf, rivals: list[Leaf]) -> bool:
-    """Tell whether a leaf is in the total, among all leaves of its campaign and day that have numbers."""
-    for level in range(len(_NAMES_OF_TOTALS)):
-        if _rank(leaf, level) != min(_rank(rival, level) for rival in rivals):
-            return False
-        rivals = [rival for rival in rivals if rival[: level + 1] == leaf[: level + 1]]
-    return True
-
-
-def _rank(leaf: Leaf, level: int) -> int:
-    """Return which of the names of a total it has, the best first; a part comes after them."""
-    names = _NAMES_OF_TOTALS[level]
-    return next((rank for rank, name in enumerate(names) if leaf[level].upper() == name), len(names))
-
-
 def _moengage_campaign_stats(account: Account, config: Config, first: date, last: date) -> Iterator[Record]:
     settings = config["moengage"]
     attribution = settings.get("attribution_type") or "TOTAL_CONVERSIONS"
@@ -164,7 +147,7 @@ def _moengage_campaign_stats(account: Account, config: Config, first: date, last
                     "platform": leaf[0],
                     "locale": leaf[1],
                     "variation": leaf[2],
-                    "in_total": leaf in rivals and _counts(leaf, rivals),
+                    "in_total": leaf in rivals and counts_once(leaf, rivals),
                     **_columns(stats.performance or {}, _OF_MOENGAGE),
                     "delivery_funnel": dict(stats.funnel),
                     "conversion_goal_stats": [{**block, "goal_name": goal} for goal, block in stats.goals],

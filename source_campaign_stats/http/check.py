@@ -4,12 +4,10 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
 
 from airbyte_cdk.models import AirbyteConnectionStatus, FailureType, Status
 from airbyte_cdk.sources.declarative.requesters import HttpRequester
-from airbyte_cdk.sources.types import StreamSlice
 
 from source_campaign_stats.cdk.door import cause_of
 from source_campaign_stats.output.errors import WaitTooLongError, in_plain_words, transient_error
@@ -27,24 +25,21 @@ _SECONDS_BETWEEN_TRIES = 5
 def connection_status(
     probes: Sequence[tuple[str, Probe]],
     requester_of: Callable[[str], HttpRequester],
-    slice_of: Callable[[Mapping[str, object], date | None], StreamSlice],
     look_up: Callable[[], None] | None = None,
 ) -> AirbyteConnectionStatus:
     """SUCCEEDED, or FAILED with what each credential that does not work needs.
 
     `probes` are the requests with the title of their vendor, `requester_of` gives a stream's requester that does not
-    ask again by itself, `slice_of` makes a slice of a partition and a day. All are tried at the same time. `look_up` is
-    done as far as the time goes if all of them work: it raises what the settings would lead to.
+    ask again by itself. All are tried at the same time. `look_up` is done as far as the time goes if all of them work:
+    it raises what the settings would lead to.
     """
     outcomes: dict[int, Exception | None] = {}
     deadline = time.monotonic() + _DEADLINE_SECONDS
     threads = []
     for position, (_, probe) in enumerate(probes):
-        requester, stream_slice = requester_of(probe.stream), slice_of(probe.partition, probe.day)
+        requester = requester_of(probe.stream)
         # A daemon, so that a vendor that never answers does not keep the process alive.
-        thread = threading.Thread(
-            target=_try, args=(position, probe, stream_slice, requester, outcomes, deadline), daemon=True
-        )
+        thread = threading.Thread(target=_try, args=(position, probe, requester, outcomes, deadline), daemon=True)
         thread.start()
         threads.append(thread)
     for thread in threads:
@@ -98,7 +93,6 @@ def _lines_about(failed: Sequence[tuple[str, str, str]], numbers: Mapping[str, i
 def _try(
     position: int,
     probe: Probe,
-    stream_slice: StreamSlice,
     requester: HttpRequester,
     outcomes: dict[int, Exception | None],
     deadline: float,
@@ -106,7 +100,7 @@ def _try(
     for attempt in range(1, _TRIES + 1):
         try:
             requester.send_request(
-                stream_slice=stream_slice,
+                stream_slice=probe.stream_slice,
                 next_page_token=probe.page,
                 request_params=probe.params,
                 request_body_json=probe.body,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from airbyte_cdk.sources.types import StreamSlice
+
 Settings = Mapping[str, Any]
 
 
@@ -12,14 +14,13 @@ Settings = Mapping[str, Any]
 class Probe:
     """One small request of `check` that shows whether a credential works.
 
-    `stream` is the stream whose requester is used, `partition` and `day` make its slice, `params` and `body` keep it
+    `stream` is the stream whose requester is used, `stream_slice` what it is asked for, `params` and `body` keep it
     small, and `page` is the token of the page that is asked. `what` follows the vendor's title: `, app "Shop iOS"`.
     """
 
     stream: str
     what: str = ""
-    partition: Mapping[str, Any] = field(default_factory=dict)
-    day: date | None = None
+    stream_slice: StreamSlice = field(default_factory=lambda: StreamSlice(partition={}, cursor_slice={}))
     params: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     page: Mapping[str, Any] | None = None

@@ -20,6 +20,8 @@ from source_campaign_stats.output.errors import traced
 
 # As much may wait for the output as keeps memory flat: 20 times 250 kB of lines. The CDK lets 10,000 items wait.
 _ITEMS_IN_QUEUE = 20
+# The CDK keeps 10,000 finished tasks; never more than the 40 workers' are under way.
+_TASKS_KEPT = 500
 _SECONDS_BETWEEN_LOOKS = 0.1
 
 
@@ -135,7 +137,7 @@ def read_concurrently(streams: list[AbstractStream], workers: int, output: Outpu
     pool = _Workers(workers)
     messages = iter(
         ConcurrentSource(
-            threadpool=ThreadPoolManager(pool, logger),  # type: ignore[arg-type]
+            threadpool=ThreadPoolManager(pool, logger, max_concurrent_tasks=_TASKS_KEPT),  # type: ignore[arg-type]
             logger=logger,
             queue=output.items,
             message_repository=output,

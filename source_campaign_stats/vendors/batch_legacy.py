@@ -133,7 +133,7 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
         Probe(
             "legacy_campaigns",
             what=f', app "{app["name"]}"',
-            partition={"app": app["name"]},
+            stream_slice=StreamSlice(partition={"app": app["name"]}, cursor_slice={}),
             params={"limit": 1, "live": "true"},
         )
         for app in settings["apps"]

@@ -21,6 +21,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from source_campaign_stats.http.answers import decoded, taken
 from source_campaign_stats.output.errors import transient_error
 from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
+from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.vendors.records import as_array, as_object, documented_metrics, taken_out, with_timestamps
 
@@ -269,7 +270,8 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
     """Statistics and not the list, because only those show that the feature is off for the account (403)."""
     page = Page(campaign_ids=settings.get("campaign_ids", [])[:1] or None)
     yesterday = today - timedelta(days=1)
-    return [Probe("moengage_campaign_stats", day=yesterday, body={"limit": 1}, page={"next_page_token": page})]
+    day = StreamSlice(partition={}, cursor_slice=Window(yesterday, yesterday).as_slice())
+    return [Probe("moengage_campaign_stats", stream_slice=day, body={"limit": 1}, page={"next_page_token": page})]
 
 
 def _keys_in_headers(settings: Settings) -> set[str]:

@@ -1,0 +1,126 @@
+"""Two syncs by PyAirbyte into real databases, the second one after the vendors restated numbers and added days.
+
+Made once for all tests (the fixture `synced`): what PyAirbyte lays down is what the tables, the reports of the dbt
+package and the queries of the documentation are tested on.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from integration_tests.databases import Query, Settings, no_database, query_duckdb, query_postgres
+from integration_tests.needs import REQUIRE_ALL, needs, needs_python_below
+from integration_tests.process import command
+from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox, make_account
+
+Row = dict[str, Any]
+
+STREAMS = tuple(PRIMARY_KEYS)
+SCHEMA = "campaign_stats"
+# 800 MB, so it is made once and kept, and only where nothing may be skipped.
+ENVIRONMENT = Path(__file__).parents[1] / "build" / "pyairbyte-venv"
+PYAIRBYTE = "0.71.3"
+DAYS, NEW_DAYS, RESTATED_DAYS = 45, 2, 6
+
+
+def pyairbyte_python() -> Path:
+    """The Python that has PyAirbyte; makes its environment where everything is required."""
+    needs_python_below(3, 13, "pyairbyte")
+    python = ENVIRONMENT / "bin" / "python"
+    installed = list(ENVIRONMENT.glob(f"lib/*/site-packages/airbyte-{PYAIRBYTE}.dist-info/RECORD"))
+    if not installed and os.environ.get(REQUIRE_ALL):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", f"airbyte=={PYAIRBYTE}"], check=True)
+        installed = [python]
+    needs("pyairbyte", installed)
+    return python
+
+
+# --- the two syncs --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Synced:
+    """The databases after two syncs, and the truth."""
+
+    queries: Mapping[str, Query]
+    truth: Mapping[str, list[Row]]
+    # How many records each of the two syncs processed, one number a database.
+    processed: list[list[int]]
+    hosts: set[str]
+    duckdb_file: Path
+
+    def query(self, database: str) -> Query:
+        if database == "postgres":
+            needs("postgresql", database in self.queries)
+        return self.queries[database]
+
+
+def sync(python: Path, sandbox: Sandbox, config: Path, caches: Sequence[Row], folder: Path) -> list[int]:
+    """Let PyAirbyte check, discover and read into each cache."""
+    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment = {
+        **inherited,
+        **sandbox.environment,
+        "AIRBYTE_OFFLINE_MODE": "1",
+        "DO_NOT_TRACK": "1",
+        "AIRBYTE_PROJECT_DIR": str(folder),
+        "AIRBYTE_LOGGING_ROOT": str(folder / "logs"),
+    }
+    script = str(Path(__file__).with_name("pyairbyte_sync.py"))
+    ended = subprocess.run(
+        [str(python), script, *command(), str(config), *(json.dumps(cache) for cache in caches)],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    counts: list[int] = json.loads(ended.stdout.splitlines()[-1])
+    return counts
+
+
+def sync_twice(python: Path, sandbox: Sandbox, config: Row, caches: Sequence[Row], folder: Path) -> list[list[int]]:
+    """Sync; let the vendors restate numbers, add days and campaigns; sync again."""
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    first = sync(python, sandbox, path, caches, folder)
+    last = sandbox.account.horizon
+    sandbox.restate(last - timedelta(days=RESTATED_DAYS - 1), last, 0.4)
+    sandbox.add_day(NEW_DAYS)
+    return [first, sync(python, sandbox, path, caches, folder)]
+
+
+@contextmanager
+def synced_databases(folder: Path, server: Settings | None) -> Iterator[Synced]:
+    """Sync into a DuckDB file in the folder, and into the server where there is one."""
+    python = pyairbyte_python()
+    with Sandbox(account_of_today()) as sandbox:
+        account, config = sandbox.account, sandbox.config()
+        path = folder / "campaigns.duckdb"
+        caches: list[Row] = [{"db_path": str(path), "schema_name": SCHEMA}]
+        if server:
+            caches.append({**server, "schema_name": SCHEMA})
+        processed = sync_twice(python, sandbox, config, caches, folder)
+        truth = {stream: sandbox.expected(stream, account.first_day, account.horizon, config) for stream in STREAMS}
+        hosts = {request.host for request in sandbox.requests}
+        with (
+            query_duckdb(path, SCHEMA) as in_duckdb,
+            query_postgres(server, SCHEMA) if server else no_database() as in_postgres,
+        ):
+            queries = {"duckdb": in_duckdb} | ({"postgres": in_postgres} if in_postgres else {})
+            yield Synced(queries, truth, processed, hosts, path)
+
+
+def account_of_today() -> Account:
+    """Numbers end two days before yesterday, so that the second sync finds new days."""
+    today = datetime.now(timezone.utc).date()
+    return make_account(seed=23, today=today, days=DAYS, horizon=today - timedelta(days=1 + NEW_DAYS))
