@@ -4,13 +4,14 @@ import ctypes
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import AirbyteMessage, Type
 
 from source_campaign_stats import SourceCampaignStats
-from unit_tests.builders import LOGGER
+from unit_tests.builders import BATCH_KEY, LOGGER, ConfigBuilder
 
 _HEAPS_AFTER_TEN_THREADS = """
 import ctypes, threading
@@ -104,3 +105,21 @@ def test_arguments_that_no_command_takes_are_refused_with_the_usage(arguments: l
     assert ended.returncode == 2
     assert ended.stderr.startswith("usage: source-campaign-stats")
     assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "broken", ["SourceCampaignStats.__init__", "SourceCampaignStats.check"], ids=["when it is made", "when it works"]
+)
+def test_a_defect_is_told_in_words_and_without_a_key(tmp_path: Path, broken: str) -> None:
+    (tmp_path / "c.json").write_text(json.dumps(ConfigBuilder().with_batch().build()))
+
+    ended = in_a_process(
+        "from source_campaign_stats.source import SourceCampaignStats\n"
+        f"def broken(*_, **__): raise KeyError({BATCH_KEY!r})\n"
+        f"{broken} = broken\n"
+        f"from source_campaign_stats.run import run; run(['check', '--config', {str(tmp_path / 'c.json')!r}])"
+    )
+
+    assert ended.returncode == 1
+    assert "ended because of a defect in it" in ended.stdout
+    assert BATCH_KEY not in ended.stdout + ended.stderr

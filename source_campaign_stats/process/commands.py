@@ -8,6 +8,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.logger import PRINT_BUFFER, is_platform_debug_log_enabled
@@ -43,7 +44,11 @@ def run_command(wanted: argparse.Namespace, inputs: Inputs) -> None:
         _leave_out_what_the_cdk_says_of_requests()
     catalog = ConfiguredAirbyteCatalogSerializer.load(inputs.catalog) if inputs.catalog else None
     state = [AirbyteStateMessageSerializer.load(item) for item in inputs.state or []]
-    source = SourceCampaignStats(catalog=catalog, config=inputs.config, state=state, as_lines=True)
+    try:
+        source = SourceCampaignStats(catalog=catalog, config=inputs.config, state=state, as_lines=True)
+    except Exception as error:
+        # No key is known yet, so nothing is said but the places in the code.
+        _end_by_a_defect("".join(traceback.format_tb(error.__traceback__)))
     _let_no_secret_through(source.secrets)
     failed = True
     with PRINT_BUFFER:
@@ -54,12 +59,19 @@ def run_command(wanted: argparse.Namespace, inputs: Inputs) -> None:
         except AirbyteTracedException as error:
             _print(trace_of(error))
         except Exception as error:
-            LOGGER.error("".join(traceback.format_exception(error)))
-            words = "The connector ended because of a defect in it. The line of the log before this one says where."
-            _print(trace_of(traced(words, FailureType.system_error, error)))
+            _end_by_a_defect("".join(traceback.format_exception(error)))
     if failed:
         # Workers that wait for a vendor would keep the process alive.
         os._exit(1)
+
+
+def _end_by_a_defect(places: str) -> NoReturn:
+    LOGGER.error(places)
+    words = "The connector ended because of a defect in it. The line of the log before this one says where."
+    message = AirbyteEntrypoint.airbyte_message_to_string(traced(words, FailureType.system_error).as_airbyte_message())
+    PRINT_BUFFER.write(f"{message}\n")
+    PRINT_BUFFER.flush()
+    os._exit(1)
 
 
 def _leave_out_what_the_cdk_says_of_requests() -> None:
