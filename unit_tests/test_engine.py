@@ -1,55 +1,59 @@
-"""What waits for the output: in order, bounded, and nobody waits for itself."""
+"""Who takes the messages of a sync: any thread, one after the other, and nobody waits for itself."""
 
 import threading
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
 from airbyte_cdk.models import AirbyteLogMessage, AirbyteMessage, Level, Type
 
-from source_campaign_stats.sync.engine import OutputQueue
+from source_campaign_stats.sync import engine
+from source_campaign_stats.sync.engine import OutputQueue, SyncEndedError, read_concurrently
+
+MESSAGE = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.INFO, message="x"))
 
 
-def message(text: str) -> AirbyteMessage:
-    return AirbyteMessage(Type.LOG, log=AirbyteLogMessage(Level.INFO, text))
+def in_a_thread(job: Any) -> bool:
+    """Whether the job is done within a few seconds."""
+    thread = threading.Thread(target=job, daemon=True)
+    thread.start()
+    thread.join(5)
+    return not thread.is_alive()
 
 
-def full_queue() -> OutputQueue:
+def test_each_message_may_be_taken_in_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     output = OutputQueue()
-    while not output.items.full():
-        output.emit_message(message("before"))
-    return output
+
+    class Source:
+        """Emits more than the queue takes, as the CDK does when a stream is done: in the thread that asks."""
+
+        def __init__(self, **_: Any) -> None: ...
+
+        def read(self, _: Any) -> Iterator[AirbyteMessage]:
+            for _ in range(3):
+                for _ in range(50):
+                    output.emit_message(MESSAGE)
+                yield MESSAGE
+
+    monkeypatch.setattr(engine, "ConcurrentSource", Source)
+    messages = read_concurrently([], 2, output)
+
+    assert all(in_a_thread(lambda: next(messages)) for _ in range(3))
 
 
-def test_a_workers_message_goes_behind_what_the_worker_put_into_the_queue_before() -> None:
-    output = OutputQueue()
+def test_a_worker_is_let_go_when_nobody_takes_its_messages_any_more() -> None:
+    output, ended = OutputQueue(), []
 
     def work() -> None:
-        for text in ("record", "state"):
-            output.emit_message(message(text))
+        try:
+            while True:
+                output.emit_message(MESSAGE)
+        except SyncEndedError:
+            ended.append(True)
 
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
+    output.give_up()
     worker.join(5)
 
-    assert [output.items.get_nowait() for _ in range(2)] == [message("record"), message("state")]
-    assert list(output.consume_queue()) == []
-
-
-def test_a_worker_waits_for_a_place_so_that_memory_stays_flat() -> None:
-    output = full_queue()
-    worker = threading.Thread(target=lambda: output.emit_message(message("after")), daemon=True)
-    worker.start()
-    worker.join(0.2)
-    assert worker.is_alive(), "it did not wait"
-
-    output.items.get()
-    worker.join(5)
-
-    assert not worker.is_alive()
-
-
-def test_the_thread_that_empties_the_queue_never_waits_for_itself() -> None:
-    output = full_queue()
-
-    output.emit_message(message("a state at the end"))
-
-    assert list(output.consume_queue()) == [message("a state at the end")]
-    assert list(output.consume_queue()) == []
+    assert ended == [True]
