@@ -3,6 +3,7 @@
 import difflib
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from airbyte_cdk.models import (
@@ -25,6 +26,7 @@ from airbyte_cdk.sources.declarative.models.declarative_component_schema import 
 from airbyte_cdk.sources.declarative.requesters import HttpRequester as HttpRequesterComponent
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.http.check import TIMEOUTS, connection_status
 from source_campaign_stats.output.errors import config_error
@@ -142,9 +144,16 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         workers = factory.create_component(
             ConcurrencyLevel, self.resolved_manifest["concurrency_level"], self._settings
         ).get_concurrency_level()
-        for message in read_concurrently(streams, workers, output):
-            yield self._without_secrets(message)
-        raise_for_unknown_ids(map(factory.lookup_of, self._named_ids), wanted)
+        lookups = [factory.lookup_of(named) for named in self._named_ids]
+        try:
+            for message in read_concurrently(streams, workers, output):
+                yield self._without_secrets(message)
+        except AirbyteTracedException:
+            # What failed is told already, and unknown ids can be the reason of it.
+            with suppress(AirbyteTracedException):
+                raise_for_unknown_ids([lookup for lookup in lookups if lookup.is_free], wanted)
+            raise
+        raise_for_unknown_ids(lookups, wanted)
 
     @property
     def _named_ids(self) -> list[NamedIds]:

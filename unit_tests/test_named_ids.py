@@ -97,6 +97,20 @@ def test_a_token_that_the_list_of_its_app_does_not_have_is_told(legacy: BatchLeg
     ]
 
 
+def test_a_sync_that_failed_tells_unknown_ids_as_well(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"))
+    legacy.days["wrong"] = Answer("", status=404)
+
+    sync = read(
+        ConfigBuilder().with_legacy(app("iOS", IOS_KEY, "c1", "wrong")).build(),
+        "legacy_campaigns",
+        "legacy_campaign_stats",
+    )
+
+    assert sync.failure is not None
+    assert '"Campaign tokens" of the app "iOS": no list has wrong' in told(sync.logs)[0]
+
+
 def test_a_list_of_nothing_but_unknown_tokens_fails(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(legacy_campaign("c1"))
 
