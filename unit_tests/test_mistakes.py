@@ -151,6 +151,7 @@ SHAPES: dict[str, tuple[Config, str]] = {
     "commas in an id": (but("moengage", "campaign_ids", is_now=["a,b"]), "several ids in one text"),
     "semicolons in a token": (but(*APP, "campaign_tokens", is_now=["a;b"]), "several ids in one text"),
     "quotation marks around an id": (but("moengage", "campaign_ids", is_now=['"a"']), "quotation marks"),
+    "half a character": (but("batch", "rest_api_key", is_now="ab\ud800cd"), "a character that no key has"),
     "an address as an id": (but(*APP, "campaign_tokens", is_now=["https://dash/x/1"]), "contains an address"),
     "an id that lost digits": (but("moengage", "campaign_ids", is_now=[1.2345e22]), "has to be a list of ids"),
 }

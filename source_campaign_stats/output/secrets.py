@@ -35,7 +35,9 @@ def spellings(config: Mapping[str, Any], specification: Schema, vendors: Sequenc
 
 
 def _spellings_of(text: str) -> set[str]:
-    quoted = {text, quote(text, safe=""), quote(text), quote_plus(text), quote(quote(text, safe=""), safe="")}
+    # JSON can hold halves of characters, which no encoding has.
+    whole = quote(text, safe="", errors="replace")
+    quoted = {text, whole, quote(text, errors="replace"), quote_plus(text, errors="replace"), quote(whole, safe="")}
     quoted |= {re.sub("%..", lambda code: code[0].lower(), spelling) for spelling in quoted}
     once = {escaped(spelling) for spelling in quoted for escaped in _ESCAPES}
     twice = {escaped(spelling) for spelling in once for escaped in _ESCAPES}
@@ -44,7 +46,7 @@ def _spellings_of(text: str) -> set[str]:
 
 _ESCAPES: tuple[Callable[[str], str], ...] = (
     lambda text: repr(text)[1:-1],
-    lambda text: repr(text.encode())[2:-1],
+    lambda text: repr(text.encode(errors="replace"))[2:-1],
     lambda text: json.dumps(text)[1:-1],
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
 )
