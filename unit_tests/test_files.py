@@ -78,6 +78,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "without a comma": (f'{{"a": "{KEY}"\n"b": 1}}', "is no JSON at line 2, column 1"),
     "two in one": (CONFIG + CONFIG, "there is something after its end"),
     "with a name twice": ('{"batch": {}, "batch": {}}', 'the name "batch" twice'),
+    "with half a character": ('["\\ud800"]', "holds half of a character"),
     "too deep": ("[" * 100_000, "is nested too deeply"),
 }
 

@@ -23,7 +23,15 @@ def content_of(path: str, option: str) -> Any:
         raise Mistake(f'{what} is missing: "--{option}" takes the path of a file.')
     if re.search(r"[{}\"\n]", path):
         raise Mistake(f'{what} has to be put into a file: "--{option}" takes the path of it.')
-    return _parsed(_text_of(path, what), f"{what} {shown(path)}", option)
+    named = f"{what} {shown(path)}"
+    content = _parsed(_text_of(path, what), named, option)
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Mistake(
+            f"{named} holds half of a character, which can't be printed. Look for a \\u with d8 to df."
+        ) from None
+    return content
 
 
 def messages_in(text: str) -> list[dict[str, Any]] | None:
