@@ -77,7 +77,6 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "with a comment": (f'{{\n// {KEY}\n"a": 1}}', "line 2, column 1: JSON has no comments"),
     "without a comma": (f'{{"a": "{KEY}"\n"b": 1}}', "is no JSON at line 2, column 1"),
     "two in one": (CONFIG + CONFIG, "there is something after its end"),
-    "with a name twice": ('{"batch": {}, "batch": {}}', 'the name "batch" twice'),
     "with half a character": ('["\\ud800"]', "holds half of a character"),
     "too deep": ("[" * 100_000, "is nested too deeply"),
 }
@@ -120,6 +119,19 @@ def test_a_configuration_in_the_place_of_its_path_is_not_repeated(folder: Folder
 
 def test_a_key_in_the_place_of_a_path_is_not_repeated(folder: Folder) -> None:
     assert "is not there" in folder.refusal(config=KEY)
+
+
+def test_a_name_that_a_person_typed_twice_is_told(folder: Folder) -> None:
+    folder.put("config", '{"batch": {}, "batch": {}}')
+
+    assert 'the name "batch" twice' in folder.refusal()
+
+
+def test_a_name_that_a_program_wrote_twice_into_a_state_is_taken(folder: Folder) -> None:
+    # As PyAirbyte writes it.
+    folder.put("state", f'[{json.dumps(STATE)[:-1]}, "global_": null, "global_": null}}]')
+
+    assert folder.read().state == [{**STATE, "global_": None}]
 
 
 def test_a_byte_order_mark_is_taken(folder: Folder) -> None:

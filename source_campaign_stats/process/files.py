@@ -92,8 +92,10 @@ def shown(path: str) -> str:
 
 
 def _parsed(text: str, named: str, option: str) -> Any:
+    # Programs write a name twice, with the same value: PyAirbyte does in its states. A person means one of them.
+    is_typed = option == "config"
     try:
-        return json.loads(text, object_pairs_hook=lambda pairs: _each_once(pairs, named))
+        return json.loads(text, object_pairs_hook=(lambda pairs: _each_once(pairs, named)) if is_typed else None)
     except RecursionError:
         raise Mistake(f"{named} is nested too deeply to be read.") from None
     except json.JSONDecodeError as error:
