@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DBT := cd dbt && DBT_TARGET_PATH=../build/dbt DBT_LOG_PATH=../build/dbt/logs ../.venv-dbt/bin/dbt --quiet
 
-.PHONY: help venv test lint demo dbt bench calls image lock clean
+.PHONY: help venv test lint demo dbt bench calls simulate image lock clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: venv  ## The connector beside other tools on the same work; writes docs/p
 
 calls: venv  ## The calls of a sync of three accounts; writes docs/performance.md, takes ten minutes
 	$(BIN)/python -m benchmarks.calls
+
+simulate: venv  ## Random histories of accounts and syncs in which everything goes wrong; HISTORIES=1000 plays more
+	$(BIN)/python -m integration_tests.simulator --histories $(or $(HISTORIES),100)
 
 image:  ## The Docker image
 	$(PYTHON) -m integration_tests.image

@@ -24,6 +24,8 @@ setup(
             "airbyte-connector-models~=0.1.12; python_version < '3.13'",
             "duckdb~=1.4",
             "freezegun~=1.5",
+            "gevent~=26.9",
+            "hypothesis~=6.170",
             "jsonschema~=4.23",
             "matplotlib~=3.10",
             "psycopg[binary]~=3.3",

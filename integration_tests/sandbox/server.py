@@ -198,6 +198,15 @@ class Sandbox:
         """Return the records that a sync of these days must produce."""
         return truth.expected(self.account, stream, first_day, last_day, config or self.config())
 
+    def route(self, call: Call) -> Route:
+        """Return which endpoint a call is meant for."""
+        return self._route(call)[1]
+
+    def answer(self, call: Call) -> tuple[Route, Answer]:
+        """Answer a call in this process, without a proxy and without faults."""
+        vendor, route = self._route(call)
+        return route, self._answer(call, vendor, route, self._remember(call, route))
+
     # --- answering --------------------------------------------------------------------------------------
 
     def _route(self, call: Call) -> tuple[Vendor, Route]:

@@ -1,0 +1,198 @@
+"""One sync of the connector in this process: from the files that Airbyte gives to the lines that it gets."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import io
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import gevent
+import orjson
+import requests
+from airbyte_cdk.logger import PRINT_BUFFER
+from airbyte_cdk.sources.declarative import concurrent_declarative_source
+
+import source_campaign_stats.source
+from integration_tests.process import configured_catalog
+from source_campaign_stats.run import run
+
+from . import clock
+
+Send = Callable[[requests.PreparedRequest], requests.Response]
+# More than any history can need: whoever asks on is walking in circles.
+MOST_REQUESTS = 4000
+MOST_SECONDS = 4 * 3600.0
+MOST_CPU_SECONDS = 60
+
+# Both are parsed for every source, and are most of the time of a short sync.
+concurrent_declarative_source.safe_load_yaml = functools.lru_cache(concurrent_declarative_source.safe_load_yaml)
+_read_manifest = functools.lru_cache(source_campaign_stats.source.read_manifest)
+source_campaign_stats.source.read_manifest = lambda: copy.deepcopy(_read_manifest())
+
+
+class Ended(BaseException):
+    """The process has ended with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Endless(BaseException):
+    """The sync does not come to an end; says how."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """The lines of a sync that arrived, the code that it ended with (None: killed), and what it cost."""
+
+    lines: tuple[bytes, ...]
+    exit_code: int | None
+    seconds: float
+    requests: int
+    endless: str | None = None
+
+    @property
+    def killed(self) -> bool:
+        return self.exit_code is None
+
+    def until(self, share: float) -> Printed:
+        """What is left of it when it is killed after this share of its lines."""
+        return replace(self, lines=self.lines[: int(len(self.lines) * share)], exit_code=None)
+
+    @cached_property
+    def messages(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in self.lines if line.startswith(b"{")]
+
+    def records(self, stream: str) -> list[dict[str, Any]]:
+        return [m["record"]["data"] for m in self.messages if m["type"] == "RECORD" and m["record"]["stream"] == stream]
+
+    @cached_property
+    def states(self) -> dict[str, dict[str, Any]]:
+        """The last state message of each stream, as the platform keeps it."""
+        states = [message["state"] for message in self.messages if message["type"] == "STATE"]
+        return {state["stream"]["stream_descriptor"]["name"]: state for state in states}
+
+    @cached_property
+    def statuses(self) -> dict[str, str]:
+        """The last status of each stream."""
+        traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
+        found = [trace["stream_status"] for trace in traces if trace.get("stream_status")]
+        return {status["stream_descriptor"]["name"]: status["status"] for status in found}
+
+    @cached_property
+    def errors(self) -> list[tuple[str | None, str]]:
+        """The stream (None: no stream in particular) and the message of every error."""
+        errors = [m["trace"]["error"] for m in self.messages if m["type"] == "TRACE" and m["trace"].get("error")]
+        return [((error.get("stream_descriptor") or {}).get("name"), error["message"]) for error in errors]
+
+
+class _Output(io.BytesIO):
+    """A pipe that nobody closes; what was printed stays."""
+
+    def close(self) -> None:
+        pass
+
+
+_greenlets: weakref.WeakSet[Any] = weakref.WeakSet()
+gevent.Greenlet.add_spawn_callback(_greenlets.add)
+_folder = tempfile.TemporaryDirectory(prefix="simulator-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+
+
+def sync(
+    config: Mapping[str, Any],
+    streams: Sequence[str],
+    state: Mapping[str, Mapping[str, Any]],
+    send: Send,
+    moment: datetime,
+    seed: int,
+) -> Printed:
+    """Runs `read` at a moment (UTC, what the machine's clock shows); `send` answers every request."""
+    arguments = ["read"]
+    files = {"config": config, "catalog": configured_catalog(streams), "state": list(state.values())}
+    for name, content in files.items():
+        if name == "state" and not state:
+            continue
+        path = Path(_folder.name) / f"{name}.json"
+        path.write_bytes(orjson.dumps(content))
+        arguments += [f"--{name}", str(path)]
+    clock.set_clock(moment)
+    # The waits have jitter.
+    random.seed(seed)
+    output = _Output()
+    began = clock.elapsed()
+    count = 0
+    main = gevent.getcurrent()
+
+    def counted(self: Any, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+        nonlocal count
+        count += 1
+        if count == MOST_REQUESTS:
+            main_raises(Endless(f"more than {MOST_REQUESTS} requests, the last one {request.method} {request.url}"))
+        return send(request)
+
+    def main_raises(error: BaseException) -> None:
+        gevent.get_hub().loop.run_callback(main.throw, error)
+
+    def end(code: int) -> None:
+        raise Ended(code)
+
+    def too_long(*_: Any) -> None:
+        raise Endless(f"more than {MOST_CPU_SECONDS} s of CPU")
+
+    exit_code, endless = 0, None
+    real = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, os._exit, sys.excepthook
+    real_send = requests.adapters.HTTPAdapter.send
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGVTALRM)}
+    timeout = gevent.Timeout(MOST_SECONDS, Endless(f"more than {MOST_SECONDS / 3600:.0f} hours"))
+    text = io.TextIOWrapper(output, encoding="utf-8", write_through=True)
+    try:
+        sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = text  # type: ignore[assignment, misc]
+        os._exit = end  # type: ignore[assignment]
+        requests.adapters.HTTPAdapter.send = counted  # type: ignore[assignment, method-assign]
+        signal.signal(signal.SIGVTALRM, too_long)
+        signal.setitimer(signal.ITIMER_VIRTUAL, MOST_CPU_SECONDS)
+        timeout.start()
+        run(arguments)
+    except Ended as error:
+        exit_code = error.code
+    except SystemExit as error:
+        exit_code = error.code if isinstance(error.code, int) else 1
+    except (Endless, gevent.exceptions.LoopExit) as error:
+        exit_code = 1
+        endless = str(error) if isinstance(error, Endless) else "it waits for something that never comes"
+    finally:
+        timeout.close()
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        lines = tuple(output.getvalue().splitlines(keepends=True))
+        seconds = clock.elapsed() - began
+        _end_threads()
+        sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, os._exit, sys.excepthook = real  # type: ignore[misc]
+        requests.adapters.HTTPAdapter.send = real_send  # type: ignore[method-assign]
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        # What a killed sync did not print.
+        PRINT_BUFFER.buffer = io.StringIO()
+    return Printed(lines, exit_code, seconds, count, endless)
+
+
+def _end_threads() -> None:
+    """The process is over, and so is every thread in it."""
+    left = [greenlet for greenlet in _greenlets if not greenlet.dead]
+    threading.excepthook = lambda _: None
+    gevent.killall(left, block=True)
+    threading.excepthook = threading.__excepthook__
+    clock.loop().forget()
