@@ -53,7 +53,9 @@ def documented_type(shape: Any) -> Any:
         return _TYPES[shape]
     if "*" in shape:
         return dict[str, documented_type(shape["*"])]  # type: ignore[misc]
-    return msgspec.defstruct("Documented", [(key, documented_type(value)) for key, value in shape.items()], gc=False)
+    columns = [(key, documented_type(value)) for key, value in shape.items()]
+    # Frozen: rows are compared by their key.
+    return msgspec.defstruct("Documented", columns, gc=False, frozen=True)
 
 
 def _parsed(text: bytes | memoryview) -> Any:
@@ -62,3 +64,9 @@ def _parsed(text: bytes | memoryview) -> Any:
     except orjson.JSONDecodeError as error:
         # Only a number that is too large passes the comparison with the documented shape.
         raise transient_error("An answer can't be read as JSON. Run the sync again later.") from error
+
+
+class Unreadable(dict[str, Any]):
+    """An item of a list that can't be read: its key columns, and the reason."""
+
+    reason: str = ""

@@ -10,6 +10,7 @@ from airbyte_cdk.models import AirbyteConnectionStatus, FailureType, Status
 from airbyte_cdk.sources.declarative.requesters import HttpRequester
 
 from source_campaign_stats.cdk.door import cause_of
+from source_campaign_stats.http.tries import Patience, patience
 from source_campaign_stats.output.errors import WaitTooLongError, in_plain_words, transient_error
 from source_campaign_stats.settings.vendor import Probe
 
@@ -61,7 +62,8 @@ def _status_of(look_up: Callable[[], None], deadline: float) -> AirbyteConnectio
 
     def looked_up() -> None:
         try:
-            look_up()
+            with patience(Patience(tries=1)):
+                look_up()
         except Exception as error:
             failures.append(error)
 
@@ -99,12 +101,13 @@ def _try(
 ) -> None:
     for attempt in range(1, _TRIES + 1):
         try:
-            requester.send_request(
-                stream_slice=probe.stream_slice,
-                next_page_token=probe.page,
-                request_params=probe.params,
-                request_body_json=probe.body,
-            )
+            with patience(Patience(tries=1)):
+                requester.send_request(
+                    stream_slice=probe.stream_slice,
+                    next_page_token=probe.page,
+                    request_params=probe.params,
+                    request_body_json=probe.body,
+                )
             outcomes[position] = None
             return
         except Exception as error:

@@ -1,7 +1,7 @@
 """What is done with each answer: it is used, asked for again, leaves out one campaign, or ends the stream."""
 
-import logging
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,11 +13,19 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 
-from source_campaign_stats.http.answers import documented_type
+from source_campaign_stats.http.answers import decoded, documented_type
+from source_campaign_stats.http.tries import Tries, tries_of
 from source_campaign_stats.http.way import broken_way
-from source_campaign_stats.output.errors import ItemGoneError, ItemRefusedError
+from source_campaign_stats.output.errors import ItemRefusedError
 
-LOGGER = logging.getLogger("airbyte")
+_AGAIN = (ResponseAction.RETRY, ResponseAction.RATE_LIMITED)
+
+# An answer that proves nothing is asked for again after so many seconds.
+_SECONDS_OF_DOUBT = 5.0
+# A request that was on its way for so long in all its tries is not sent again: the vendor does not answer.
+_SECONDS_ON_THE_WAY = 100.0
+# About the key or the account, when a list is asked for.
+_FINAL = (401, 403)
 
 
 @dataclass
@@ -25,64 +33,112 @@ class VendorErrorHandler(DefaultErrorHandler):
     """Decides about each answer: use it, ask again, leave out one campaign, or end the stream.
 
     On top of the CDK's `response_filters`, which state the final refusals (401, 403, …) in the manifest:
-    - a 200 that is not the documented answer (a maintenance page, an empty body, `null`) is asked again like
-      a 503, never read as an empty page;
-    - `one_campaign_gone` and `one_campaign_refused` say what a status means when it is about one campaign;
+    - a 200 that is not the documented answer (a maintenance page, an empty body, `null`), or that contradicts itself,
+      is asked again like a 503, never read as an empty page;
+    - what a gateway or a replica that lags could say as well is believed when it comes twice: a refusal that is not
+      about the key, and with `doubts_empty_pages` a list without an item;
+    - `about_one` says what to do when one campaign or one day is refused, whatever the status but those that are
+      `about_the_account`;
     - whatever breaks on the way is told in words that name the vendor.
     """
 
     vendor: str = ""
     documented_answer: dict[str, Any] | list[Any] = field(default_factory=dict)
-    one_campaign_gone: Mapping[int, str] = field(default_factory=dict)
-    one_campaign_refused: Mapping[int, str] = field(default_factory=dict)
+    about_one: str = ""
+    about_the_account: Sequence[int] = (401,)
+    doubts_empty_pages: bool = False
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__post_init__(parameters)
+        self._stream = str(parameters.get("name", ""))
 
     def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
+        tries = tries_of(response_or_exception)
+        resolution = self._resolution(response_or_exception, tries)
+        if resolution.response_action not in _AGAIN:
+            return resolution
+        tries.reason = f"{self.vendor}, {self._stream}: {resolution.error_message}"
+        tries.most = tries.patience.tries or int(self.max_retries or 0) + 1
+        # A limit says nothing about what was asked for.
+        tries.failed += resolution.response_action is not ResponseAction.RATE_LIMITED
+        is_enough = tries.failed >= (tries.patience.tries or tries.failed + 1) or tries.seconds > _SECONDS_ON_THE_WAY
+        if is_enough or tries.patience.is_pointless():
+            return ErrorResolution(ResponseAction.FAIL, resolution.failure_type, resolution.error_message)
+        return resolution
+
+    def _resolution(self, response_or_exception: requests.Response | Exception | None, tries: Tries) -> ErrorResolution:
         if not isinstance(response_or_exception, requests.Response):
             return self._broken_connection(response_or_exception)
         status = response_or_exception.status_code
-        if status in self.one_campaign_gone:
-            raise ItemGoneError(message=self._with_words_of_vendor(response_or_exception, self.one_campaign_gone))
-        if status in self.one_campaign_refused:
-            raise ItemRefusedError(message=self._with_words_of_vendor(response_or_exception, self.one_campaign_refused))
         if status == requests.codes.too_many_requests:
             return _again(
-                f"{self.vendor} went on answering that there are too many requests (429). "
+                f"{self.vendor} answers that there are too many requests (429). "
                 "Read it at another time, or find out what else uses this key.",
                 ResponseAction.RATE_LIMITED,
             )
         if 300 <= status < 400:
             return _again(f"{self.vendor} answered with a redirection ({status}), which is not followed.")
         if status >= 500 or status in (408, 425):
-            return _again(f"{self.vendor} went on answering with an error of its own ({status}).")
+            words = _words_of_vendor(response_or_exception)
+            return _again(f"{self.vendor} answers with an error of its own ({status}{_after(words)}).")
         if not response_or_exception.ok:
-            return self._refusal(response_or_exception)
-        difference = self._difference(response_or_exception.content) or self.contradiction(response_or_exception)
+            return self._refusal(response_or_exception, tries)
+        rows, difference = self._compared(response_or_exception)
+        difference = difference or self.contradiction(response_or_exception)
         if difference:
+            words = _words_of_vendor(response_or_exception)
+            said = f' {self.vendor} said: "{words}".' if words else ""
             return _again(
-                f"{self.vendor} answered something that is not the documented answer: {difference}. "
+                f"{self.vendor} answered something that is not the documented answer: {difference}.{said} "
                 "This can be a maintenance page; run the sync again later."
             )
+        if self.doubts_empty_pages and not rows and _comes_first(tries, "empty page"):
+            return _again(f"{self.vendor} answered a page of its list without an item.")
         return ErrorResolution(ResponseAction.SUCCESS)
 
     def contradiction(self, response: requests.Response) -> str | None:
         """How a well-formed answer contradicts itself; for subclasses that know their endpoint."""
         return None
 
-    def _difference(self, body: bytes) -> str | None:
-        """How a body differs from the documented answer; None if it does not."""
+    def _compared(self, response: requests.Response) -> tuple[list[Any], str | None]:
+        """The rows of an answer with their documented columns, and how the answer differs from the documented one."""
         try:
             # msgspec passes over texts that it need not know.
-            body.decode()
-            self._documented.decode(body)
+            response.content.decode()
+            rows = self._rows_in(self._documented.decode(response.content))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return str(error)
+            return [], str(error)
+        if len(set(rows)) < len(rows):
+            return rows, self._contradicting_rows(response, rows)
+        return rows, None
+
+    def _contradicting_rows(self, response: requests.Response, keys: list[Any]) -> str | None:
+        """Two rows of one key with other numbers; with the same numbers they are one row."""
+        first: dict[Any, Any] = {}
+        for key, row in zip(keys, self._rows_in(decoded(response)), strict=True):
+            if first.setdefault(key, row) != row:
+                named = ", ".join(f"{name} {getattr(key, name)}" for name in key.__struct_fields__)
+                return f"it has two rows of {named} with other values"
         return None
+
+    def _rows_in(self, answer: Any) -> list[Any]:
+        """The rows or items of an answer; none of an answer that is no list of them."""
+        if isinstance(answer, list):
+            return answer
+        get = answer.get if isinstance(answer, dict) else functools.partial(getattr, answer)
+        return next((value for name in self.documented_answer if isinstance(value := get(name), list)), [])
 
     @cached_property
     def _documented(self) -> msgspec.json.Decoder[Any]:
         return msgspec.json.Decoder(documented_type(self.documented_answer))
 
-    def _refusal(self, response: requests.Response) -> ErrorResolution:
+    def _refusal(self, response: requests.Response, tries: Tries) -> ErrorResolution:
+        status, words = response.status_code, _words_of_vendor(response)
+        is_about_one = bool(self.about_one) and status not in self.about_the_account
+        if (is_about_one or status not in _FINAL) and _comes_first(tries, status):
+            return _again(f"{self.vendor} refused a request ({status}{_after(words)}).")
+        if is_about_one:
+            raise ItemRefusedError(message=f"{self.vendor} refused it ({status}{_after(words)}). {self.about_one}")
         for response_filter in self.response_filters or []:
             resolution = response_filter.matches(response)
             if resolution and resolution.error_message:
@@ -90,12 +146,9 @@ class VendorErrorHandler(DefaultErrorHandler):
         return ErrorResolution(
             ResponseAction.FAIL,
             FailureType.system_error,
-            f"{self.vendor} refused a request ({response.status_code}: {_words_of_vendor(response)}). "
+            f"{self.vendor} refused a request ({status}{_after(words)}). "
             "Ask the vendor what that means, or look for a newer version of the connector.",
         )
-
-    def _with_words_of_vendor(self, response: requests.Response, messages: Mapping[int, str]) -> str:
-        return f"{messages[response.status_code]} ({self.vendor} said: {_words_of_vendor(response)})"
 
     def _broken_connection(self, error: Exception | None) -> ErrorResolution:
         if not isinstance(error, requests.RequestException):
@@ -105,21 +158,32 @@ class VendorErrorHandler(DefaultErrorHandler):
 
 
 def _again(message: str, action: ResponseAction = ResponseAction.RETRY) -> ErrorResolution:
-    LOGGER.info(message)
     return ErrorResolution(action, FailureType.transient_error, message)
 
 
+def _comes_first(tries: Tries, answer: object) -> bool:
+    """Whether this answer has to come once more before it is believed."""
+    if answer in tries.doubted or not tries.patience.can_ask_again:
+        return False
+    tries.doubted.add(answer)
+    tries.least_wait = _SECONDS_OF_DOUBT
+    return True
+
+
+def _after(words: str) -> str:
+    return f": {words}" if words else ""
+
+
 def _words_of_vendor(response: requests.Response) -> str:
-    """The vendor's own error text, under whichever of the names that vendors give it."""
+    """The vendor's own error text, under whichever of the names that vendors give it; empty if there is none."""
     try:
         answer = orjson.loads(response.content)
     except orjson.JSONDecodeError:
-        answer = None
-    if isinstance(answer, dict):
-        inner = answer.get("error")
-        told = inner if isinstance(inner, dict) else answer
-        words = [told.get(name) for name in ("error_message", "message", "title", "description")]
-        text = ", ".join(str(word) for word in words if word)
-        if text:
-            return text[:300]
-    return f"status {response.status_code}"
+        return ""
+    told = answer[0] if isinstance(answer, list) and answer else answer
+    if isinstance(told, dict) and isinstance(told.get("error"), dict):
+        told = told["error"]
+    if not isinstance(told, dict):
+        return ""
+    words = (told.get(name) for name in ("error", "error_message", "message", "title", "description"))
+    return ", ".join(word for word in words if isinstance(word, str) and word)[:300]

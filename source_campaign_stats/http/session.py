@@ -1,12 +1,16 @@
 """The session that sends the requests of a requester."""
 
+import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import requests
 from airbyte_cdk.sources.declarative.requesters import HttpRequester
 
 from source_campaign_stats.cdk.door import session_of
+from source_campaign_stats.http.tries import tries_of
 from source_campaign_stats.http.way import raise_for_way
 
 
@@ -21,9 +25,16 @@ def tell_a_broken_way(requester: HttpRequester) -> None:
     adapter.send = _telling(adapter.send)  # type: ignore[method-assign]
 
 
+def know_each_try(requester: HttpRequester) -> None:
+    """Every request knows how often it was sent (`tries_of`), and has an id of its own each time it is sent."""
+    session = session_of(requester)
+    session.send = _known(session.send)  # type: ignore[method-assign]
+
+
 def _telling(send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
     def sent(request: requests.PreparedRequest, **options: Any) -> requests.Response:
         raise_for_way(request.url or "", options.get("proxies"), options.get("verify"))
+        began = time.monotonic()
         try:
             return send(request, **options)
         except requests.RequestException:
@@ -31,5 +42,33 @@ def _telling(send: Callable[..., requests.Response]) -> Callable[..., requests.R
         except OSError as error:
             # The CDK asks again only after an error of requests.
             raise requests.ConnectionError(error, request=request) from error
+        finally:
+            tries_of(request).seconds += time.monotonic() - began
 
     return sent
+
+
+def _known(send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
+    def sent(request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        tries_of(request).patience.on_send()
+        _renew_request_id(request)
+        try:
+            return send(request, **options)
+        except requests.RequestException as error:
+            # An answer that breaks off has no request in its error.
+            error.request = error.request or request
+            raise
+
+    return sent
+
+
+def _renew_request_id(request: requests.PreparedRequest) -> None:
+    """A vendor can answer a repeated `request_id` with the answer that it gave before, or refuse it."""
+    if not request.body or b'"request_id"' not in (body := _as_bytes(request.body)):
+        return
+    request.body = orjson.dumps(orjson.loads(body) | {"request_id": str(uuid.uuid4())})
+    request.prepare_content_length(request.body)
+
+
+def _as_bytes(body: bytes | str | Any) -> bytes:
+    return body.encode() if isinstance(body, str) else bytes(body)

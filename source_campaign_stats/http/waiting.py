@@ -10,9 +10,13 @@ from dataclasses import dataclass
 import requests
 from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy
 
+from source_campaign_stats.http.tries import tries_of
 from source_campaign_stats.output.errors import WaitTooLongError
 
 LOGGER = logging.getLogger("airbyte")
+
+# The CDK waits so much longer than it is told.
+_SECONDS_OF_THE_CDK = 1.0
 
 
 @dataclass
@@ -32,9 +36,12 @@ class VendorWait(BackoffStrategy):
     def backoff_time(
         self, response_or_exception: requests.Response | requests.RequestException | None, attempt_count: int
     ) -> float | None:
-        seconds = self._seconds(response_or_exception, attempt_count)
-        LOGGER.info("%s: %.0f seconds until the next try, if one is left.", self.vendor, seconds)
-        return seconds
+        tries = tries_of(response_or_exception)
+        seconds = max(self._seconds(response_or_exception, attempt_count), tries.least_wait)
+        tries.least_wait = 0
+        if attempt_count < tries.most:
+            LOGGER.info("%s Try %s of %s in %.0f s.", tries.reason, attempt_count + 1, tries.most, seconds)
+        return max(seconds - _SECONDS_OF_THE_CDK, 0)
 
     def _seconds(
         self, response_or_exception: requests.Response | requests.RequestException | None, attempt: int
@@ -57,31 +64,45 @@ class VendorWait(BackoffStrategy):
 
 
 def _named_wait(response: requests.Response) -> float | None:
-    """The seconds that a 429 or 503 names in `Retry-After` (seconds or a date), a 429 in `x-ratelimit-reset`."""
+    """The seconds that a 429 or 503 names in `Retry-After` (seconds or a date), a 429 in `x-ratelimit-reset`.
+
+    A moment is measured against the answer's own `Date`: the clock of this machine can be wrong.
+    """
     if response.status_code not in (429, 503):
         return None
+    now = _moment(response.headers.get("Date")) or time.time()
     after = response.headers.get("Retry-After")
     # Some send the reset (epoch seconds) with every answer: only with a 429 it is a wait.
     reset = response.headers.get("x-ratelimit-reset") if response.status_code == 429 else None
-    for text, read in ((after, _seconds_after), (reset, _seconds_until)):
-        try:
-            # A moment that has passed names no wait.
-            if text is not None and math.isfinite(seconds := read(text.strip())) and seconds > 0:
-                return seconds
-        except (TypeError, ValueError):
-            continue
-    return None
+    seconds = _number(after)
+    named = (
+        _seconds_until(_moment(after), now) if seconds is None else seconds,
+        _seconds_until(_epoch(reset), now),
+    )
+    # A moment that has passed names no wait.
+    return next((seconds for seconds in named if seconds is not None and math.isfinite(seconds) and seconds > 0), None)
 
 
-def _seconds_after(text: str) -> float:
-    """`Retry-After` is a number of seconds or a date."""
+def _number(text: str | None) -> float | None:
     try:
-        return float(text)
+        return float(text) if text else None
     except ValueError:
-        return email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+        return None
 
 
-def _seconds_until(epoch: str) -> float:
-    """`x-ratelimit-reset` is a moment, in seconds since 1970; some APIs write milliseconds."""
-    moment = float(epoch)
-    return (moment / 1000 if moment > 1e11 else moment) - time.time()
+def _moment(text: str | None) -> float | None:
+    """A date of HTTP, in seconds since 1970."""
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp() if text else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _epoch(text: str | None) -> float | None:
+    """A moment in seconds since 1970; some APIs write milliseconds."""
+    number = _number(text)
+    return number / 1000 if number and number > 1e11 else number
+
+
+def _seconds_until(moment: float | None, now: float) -> float | None:
+    return None if moment is None else moment - now

@@ -1,18 +1,29 @@
 """The errors of this connector: each tells a person what happened and what to do."""
 
-from airbyte_cdk.models import AirbyteMessage, FailureType
+from airbyte_cdk.models import AirbyteMessage, FailureType, StreamDescriptor
 from airbyte_cdk.sources.streams.http.exceptions import BaseBackoffException
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.cdk.door import cause_of
 
 
-class ItemGoneError(AirbyteTracedException):
-    """The vendor does not know this one campaign (any more): the others can be read."""
-
-
 class ItemRefusedError(AirbyteTracedException):
-    """The vendor refuses this one campaign: the others can be read, but the stream is incomplete."""
+    """The vendor refuses this one campaign or day: the others can be read, but the stream is incomplete."""
+
+
+class LastWords(AirbyteMessage):
+    """The message of an error that is printed when everything else was."""
+
+
+class SaidLastError(AirbyteTracedException):
+    """What is about single campaigns. Airbyte decides about another attempt by the first failure that it is told."""
+
+    def __init__(self, message: str, failure_type: FailureType) -> None:
+        super().__init__(message=message, internal_message=message, failure_type=failure_type)
+
+    def as_airbyte_message(self, stream_descriptor: StreamDescriptor | None = None) -> AirbyteMessage:
+        message = super().as_airbyte_message(stream_descriptor)
+        return LastWords(type=message.type, trace=message.trace)
 
 
 class WaitTooLongError(AirbyteTracedException):

@@ -2,7 +2,7 @@
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 from airbyte_cdk.sources.declarative.partition_routers import PartitionRouter
@@ -11,6 +11,7 @@ from airbyte_cdk.sources.types import Record, StreamSlice
 
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.lists import ListReader
+from source_campaign_stats.sync.state import Key
 
 
 class CampaignRouter(PartitionRouter):
@@ -23,10 +24,20 @@ class CampaignRouter(PartitionRouter):
     list_reader: ListReader
     # What one slice stands for in log lines.
     unit: ClassVar[str] = "campaigns"
+    # What a person can do about a campaign whose numbers stay missing.
+    way_out: ClassVar[str] = ""
 
     @abstractmethod
-    def slices_within(self, window: Window) -> list[StreamSlice]:
-        """A slice for the window and each campaign to ask for; raises if the list can't be read whole."""
+    def slices_within(self, window: Window, owed: Collection[Key] = ()) -> list[StreamSlice]:
+        """A slice for the window and each campaign to ask for; raises if the list can't be read whole.
+
+        Campaigns that are `owed` are among them as long as they are listed and not to be skipped. The extra fields of a
+        slice are `name` (None for a campaign that a person named) and `created`.
+        """
+
+    @abstractmethod
+    def exist(self, keys: Collection[Key]) -> set[Key]:
+        """Those of the campaigns that exist, as far as the list can tell."""
 
     def read_list(self, is_wanted: Callable[[StreamSlice], bool] = lambda _: True) -> Iterator[Record]:
         """Every item of the wanted slices of the list; raises what ended the list before the first item."""
@@ -34,8 +45,12 @@ class CampaignRouter(PartitionRouter):
         whole = [self.list_reader.whole_slice(part) for part in slices if is_wanted(part)]
         return itertools.chain.from_iterable(whole)
 
+    def read_list_anew(self) -> None:
+        """From now on the list is as it is now."""
+        self.list_reader = self.list_reader.anew()
+
     def stream_slices(self) -> Iterable[StreamSlice]:
-        raise NotImplementedError("DayCursor asks for slices_within(window)")
+        raise NotImplementedError("CampaignCursor asks for slices_within(window)")
 
     def get_stream_state(self) -> None:
         return None

@@ -2,10 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, MutableMapping
+import time
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, cast
 
+import orjson
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField
@@ -15,156 +20,399 @@ from airbyte_cdk.sources.types import Record, StreamSlice
 from source_campaign_stats.output.errors import config_error, in_plain_words
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import FIRST_DAY, ONE_DAY, Window, window_to_ask
-from source_campaign_stats.sync.outcome import Outcomes
-from source_campaign_stats.sync.state import day_in_state, state_of
+from source_campaign_stats.sync.order import Progress, asked_before
+from source_campaign_stats.sync.outcome import MISSING, Fate, Outcomes
+from source_campaign_stats.sync.rows import key_of_slice
+from source_campaign_stats.sync.state import Key, Place, StreamState, UnderWay, state_in
 
 LOGGER = logging.getLogger("airbyte")
 
 # So far can the state of another time zone or clock be ahead.
 _DAYS_AHEAD = timedelta(days=2)
+# A sync that dies asks no more than this again.
+_CAMPAIGNS_BETWEEN_STATES = 50
+_SECONDS_BETWEEN_STATES = 60
+# What a platform keeps without complaint.
+_BYTES_OF_A_STATE = 16_000
 
 
-class DayCursor(Cursor):
+@dataclass(frozen=True)
+class Asked:
+    """What the settings and the clock say of a statistics stream: the days to ask for, how many slices at once."""
+
+    stream_name: str
+    cursor_field: str
+    start: date
+    last: date
+    today: date
+    lookback: timedelta
+    earliest: date | None = None
+    at_once: int = 1
+
+    def window_after(self, reached: date | None) -> Window | None:
+        """The days of a sync after one that read up to `reached`."""
+        if reached and reached > self.today:
+            # Another clock or time zone: the days that are over are read again, and the state stays.
+            reached = min(reached, self.last)
+        window = window_to_ask(reached, self.start, self.last, self.lookback, self.earliest)
+        wanted = window_to_ask(reached, self.start, self.last, self.lookback)
+        if window and wanted and wanted.first < window.first:
+            LOGGER.info(
+                "%s: reads from %s on instead of %s, because the vendor keeps no older statistics.",
+                self.stream_name,
+                window.first,
+                wanted.first,
+            )
+        return window
+
+
+@dataclass
+class StateOutput:
+    """The state of one stream: as it came from the platform, and printed each time that it is set."""
+
+    stream_name: str
+    cursor_field: str
+    state_manager: ConnectorStateManager
+    output: MessageRepository
+
+    def __post_init__(self) -> None:
+        given = self.state_manager.get_stream_state(self.stream_name, None)
+        try:
+            self.current = state_in(given, self.cursor_field)
+        except ValueError:
+            raise config_error(
+                f"The saved state of the stream {self.stream_name} holds no date, or has another shape than this "
+                "connector writes. Refresh the stream."
+            ) from None
+
+    def set(self, state: StreamState) -> None:
+        self.current = state
+        self.emit()
+
+    def emit(self) -> None:
+        written = self.current.written(self.cursor_field)
+        self.state_manager.update_state_for_stream(self.stream_name, None, written)
+        self.output.emit_message(self.state_manager.create_state_message(self.stream_name, None))
+
+
+class StatisticsCursor(Cursor):
     """The days that were asked for, as one date: the last one up to which no day is missing.
 
     It takes the place of the CDK's cursors, because those follow the days that *had rows* (an account without
     rows is asked for more days on every sync), ask for two days in the last window, and move on past a list that
     failed half-way. State: `{"date": "2026-11-20"}`, for a whole stream, however many campaigns it has.
 
-    A stream without a router has one slice a day and a state after each day. One with a router has one slice a
-    campaign for the whole window, and its state moves once, when the last campaign was read.
+    `stream_slices` conducts the sync: it hands out a slice when there is a place for it, and waits for what it
+    handed out where that decides what comes next.
     """
 
-    def __init__(
-        self,
-        *,
-        stream_name: str,
-        cursor_field: str,
-        state: Mapping[str, Any],
-        start: date,
-        last: date,
-        today: date,
-        lookback: timedelta,
-        earliest: date | None,
-        router: CampaignRouter | None,
-        at_once: int,
-        state_manager: ConnectorStateManager,
-        output: MessageRepository,
-    ) -> None:
-        self.cursor_field = CursorField(cursor_field)
-        self.outcomes = Outcomes(stream_name, unit=router.unit if router else "days")
-        self._stream_name = stream_name
-        self._state: MutableMapping[str, Any] = dict(state)
-        try:
-            self._state_day = day_in_state(state, cursor_field)
-        except ValueError:
-            raise config_error(
-                f"The saved state of the stream {stream_name} holds no date, or has another shape than this connector "
-                "writes. Refresh the stream."
-            ) from None
-        if self._state_day and self._state_day > today + _DAYS_AHEAD:
-            raise config_error(
-                f"The saved state of the stream {stream_name} says that days up to {self._state_day} were read, which "
-                f"are not over yet: it is {today}. Check the clock, or refresh the stream."
-            )
-        self._start, self._last, self._today = start, last, today
-        self._lookback, self._earliest = lookback, earliest
-        self._router = router
+    def __init__(self, asked: Asked, states: StateOutput, outcomes: Outcomes) -> None:
+        self.cursor_field = CursorField(asked.cursor_field)
+        self.outcomes = outcomes
+        self._asked, self._states = asked, states
+        self._name = asked.stream_name
         # A slice is handed out when there is a place for it; its reader frees the place.
-        self.places = threading.Semaphore(at_once)
-        self._state_manager = state_manager
-        self._output = output
-        self._lock = threading.RLock()
-        self._window: Window | None = None
-        self._slices_to_close = 0
-        self._read_days: set[date] = set()
-        self._next_day = start
+        self.places = threading.Semaphore(asked.at_once)
+        self._closed = threading.Condition(threading.RLock())
+        self._under_way = 0
+        outcomes.on_end = self._wake_up
+        day = states.current.day
+        if day and day > asked.today + _DAYS_AHEAD:
+            raise config_error(
+                f"The saved state of the stream {asked.stream_name} says that days up to {day} were read, which are "
+                f"not over yet: it is {asked.today}. Check the clock, or refresh the stream."
+            )
 
     @property
     def state(self) -> MutableMapping[str, Any]:
-        return self._state
+        return self._states.current.written(self._asked.cursor_field)
 
+    @abstractmethod
     def stream_slices(self) -> Iterable[StreamSlice]:
-        try:
-            self._window = self._window_of_this_sync()
-            slices = self._slices_of(self._window) if self._window else []
-        except Exception as error:
-            self.outcomes.end(error)
-            raise in_plain_words(error, f"{self._stream_name}: the list of campaigns could not be read") from error
-        if self._window:
-            self._next_day = self._window.first
-        self.outcomes.planned = self._slices_to_close = len(slices)
-        for stream_slice in slices:
-            self.places.acquire()
-            if self.outcomes.has_ended:
-                return
-            yield stream_slice
-        if not slices:
-            self._finish()
+        """The slices of this sync; raises what ends the stream."""
+
+    @abstractmethod
+    def _close(self, key: Key) -> None:
+        """Enters a slice whose records were all handed on; called for one slice at a time."""
 
     def observe(self, record: Record) -> None:
         """Nothing: the state follows the days asked, not the records."""
 
     def close_partition(self, partition: Partition) -> None:
-        stream_slice = cast(StreamSlice, partition.to_slice())
-        with self._lock:
-            self._slices_to_close -= 1
-            if self._router is None and not self.outcomes.is_missing(stream_slice):
-                self._read_days.add(date.fromisoformat(stream_slice[FIRST_DAY]))
-                self._move_over_read_days()
-            if self._slices_to_close == 0:
-                self._finish()
+        key = key_of_slice(cast(StreamSlice, partition.to_slice()))
+        with self._closed:
+            self._under_way -= 1
+            try:
+                self._close(key)
+            finally:
+                self._closed.notify_all()
 
     def ensure_at_least_one_state_emitted(self) -> None:
         self.outcomes.log_summary()
-        self._emit_state()
+        self._states.emit()
 
     def should_be_synced(self, record: Record) -> bool:
         return True
 
-    def _window_of_this_sync(self) -> Window | None:
-        reached = self._state_day
-        if reached and reached > self._today:
-            # Another clock or time zone: the days that are over are read again, and the state stays.
-            reached = min(reached, self._last)
-        window = window_to_ask(reached, self._start, self._last, self._lookback, self._earliest)
-        wanted = window_to_ask(reached, self._start, self._last, self._lookback)
-        if window and wanted and wanted.first < window.first:
-            LOGGER.info(
-                "%s: reads from %s on instead of %s, because the vendor keeps no older statistics.",
-                self._stream_name,
-                window.first,
-                wanted.first,
-            )
-        return window
+    def _handed_out(self, slices: Iterable[StreamSlice]) -> Iterator[StreamSlice]:
+        """The slices, each when there is a place for it, until the stream ends."""
+        for stream_slice in slices:
+            self.places.acquire()
+            if self.outcomes.has_ended:
+                self.places.release()
+                return
+            with self._closed:
+                self._under_way += 1
+            yield stream_slice
 
-    def _slices_of(self, window: Window) -> list[StreamSlice]:
-        if self._router is None:
-            return [StreamSlice(partition={}, cursor_slice=Window(day, day).as_slice()) for day in window.days]
-        return self._router.slices_within(window)
+    def _all_are_closed(self) -> bool:
+        """Waits until every slice that was handed out is closed; False if the stream ended before."""
+        with self._closed:
+            while self._under_way and not self.outcomes.has_ended:
+                self._closed.wait()
+        return not self.outcomes.has_ended
 
-    def _move_over_read_days(self) -> None:
-        """Moves a daily stream's state to the last day before which no day is unread."""
+    def _wake_up(self) -> None:
+        with self._closed:
+            self._closed.notify_all()
+
+    def _end_if_missing(self) -> None:
+        if error := self.outcomes.verdict():
+            raise error
+
+
+class DayCursor(StatisticsCursor):
+    """The cursor of a stream that asks a day at a time: its state follows day by day.
+
+    A day that is missing holds the state before it; later days are read all the same. A day without rows between days
+    with rows is asked again before it is believed, and holds the state until then.
+    """
+
+    def __init__(self, asked: Asked, states: StateOutput) -> None:
+        super().__init__(asked, states, Outcomes(asked.stream_name, unit="days"))
+        self._fates: dict[date, Fate] = {}
+        self._with_rows: set[date] = set()
+        self._to_ask_again: deque[date] = deque()
+        self._asked_again: set[date] = set()
+        self._confirmed: set[date] = set()
+        self._next_day = asked.start
+
+    def stream_slices(self) -> Iterable[StreamSlice]:
+        window = self._asked.window_after(self._states.current.day)
+        days = window.days if window else []
+        self.outcomes.planned = len(days)
+        self.outcomes.slices = [_slice_of(day) for day in days]
+        self._next_day = window.first if window else self._next_day
+        for stream_slice in self.outcomes.slices:
+            yield from self._handed_out([*self._doubtful(), stream_slice])
+        while self._all_are_closed() and (doubtful := self._doubtful()):
+            yield from self._handed_out(doubtful)
+        if not self.outcomes.has_ended:
+            self._move(is_end=True)
+            self._end_if_missing()
+
+    def _doubtful(self) -> list[StreamSlice]:
+        """The days to ask again."""
+        with self._closed:
+            days, self._to_ask_again = list(self._to_ask_again), deque()
+        for day in days:
+            LOGGER.info("%s: %s has no rows, but days around it have: it is asked again", self._name, day)
+        return [_slice_of(day) for day in days]
+
+    def _close(self, key: Key) -> None:
+        day = date.fromisoformat(key[0])
+        if day in self._asked_again:
+            self._confirmed.add(day)
+        self._fates[day] = self.outcomes.fate_of(key) or Fate.NOT_ASKED
+        if self.outcomes.has_rows(key):
+            self._with_rows.add(day)
+        if self._with_rows:
+            first, last = min(self._with_rows), max(self._with_rows)
+            between = [one for one in sorted(self._empty() - self._asked_again) if first < one < last]
+            self._to_ask_again += between
+            self._asked_again.update(between)
+        self._move(is_end=False)
+
+    def _empty(self) -> set[date]:
+        return {day for day, fate in self._fates.items() if fate is Fate.READ and day not in self._with_rows}
+
+    def _move(self, is_end: bool) -> None:
+        """Moves the state to the last day before which no day is unread."""
         reached = None
-        while self._next_day in self._read_days:
-            reached = self._next_day
-            self._next_day += ONE_DAY
-        if reached:
-            self._move_state(reached)
+        with self._closed:
+            while self._fates.get(self._next_day) is Fate.READ and (is_end or self._is_believed(self._next_day)):
+                reached = self._next_day
+                self._next_day += ONE_DAY
+            if reached and (self._states.current.day is None or reached > self._states.current.day):
+                self._states.set(StreamState(reached))
+            elif reached:
+                self._states.emit()
+
+    def _is_believed(self, day: date) -> bool:
+        """Whether the number of rows of a day is right: there are some, it came twice, or no day before has any."""
+        return day in self._with_rows or day in self._confirmed or not any(one < day for one in self._with_rows)
+
+
+class CampaignCursor(StatisticsCursor):
+    """The cursor of a stream that asks a campaign at a time, for all days at once.
+
+    The state moves when the last campaign was asked, but for the campaigns that are missing: it names them as owed.
+    On the way it says how far the sync came, so that the next one goes on there if this one dies. A sync that goes on
+    asks the rest of the campaigns up to today's last day. Then, if a day has passed, it asks the others like the sync
+    of a day after the one that died.
+    """
+
+    def __init__(self, asked: Asked, states: StateOutput, router: CampaignRouter) -> None:
+        given = states.current
+        outcomes = Outcomes(
+            asked.stream_name, unit=router.unit, way_out=router.way_out, known=given.owed.keys(), can_be_alone=True
+        )
+        super().__init__(asked, states, outcomes)
+        self._router = router
+        self._day = given.day
+        self._owed = dict(given.owed)
+        self._since: dict[Key, date] = {}
+        self._in_doubt: set[Key] = set()
+        self._progress = Progress([])
+        self._phase: Window | None = None
+        self._closed_since, self._printed_at = 0, time.monotonic()
+
+    def stream_slices(self) -> Iterable[StreamSlice]:
+        asked: set[Key] = set()
+        if now := self._states.current.under_way:
+            asked = yield from self._rest_of(now)
+        if not self.outcomes.has_ended and (self._states.current.under_way is None or self._day != self._asked.last):
+            window = self._asked.window_after(self._day)
+            if window:
+                yield from self._ask(self._slices_within(window), asked, window)
+                self._day = max(self._day or window.last, window.last)
+        if not self.outcomes.has_ended:
+            self._finish()
+
+    def _rest_of(self, now: UnderWay) -> Generator[StreamSlice, None, set[Key]]:
+        """Asks the campaigns that the interrupted sync did not ask, up to today's last day; which they are."""
+        last = self._asked.last
+        reached = min(now.last, last)
+        window = window_to_ask(None, max(now.first, self._asked.start), last, timedelta(), self._asked.earliest)
+        slices = self._slices_within(window) if window else []
+        done = asked_before(map(_place_of, slices), now.place, now.beyond, now.checksums) - self._owed.keys()
+        LOGGER.info(
+            "%s: goes on where the last sync ended: %s of %s %s were asked",
+            self._name,
+            f"{len(done):,}",
+            f"{len(slices):,}",
+            self.outcomes.unit,
+        )
+        if window:
+            yield from self._ask(slices, done, Window(window.first, max(reached, window.first)))
+        if not self.outcomes.has_ended:
+            with self._closed:
+                self._enter_the_missing(lambda _: True)
+            self._day = max(self._day or reached, reached)
+        return {key_of_slice(one) for one in slices} - done
+
+    def _slices_within(self, window: Window) -> list[StreamSlice]:
+        """The slices of a window, in the order of their campaigns; those that are owed from an earlier day on."""
+        try:
+            slices = self._router.slices_within(window, self._owed.keys())
+        except Exception as error:
+            self.outcomes.end(error)
+            raise in_plain_words(error, f"{self._name}: the list of campaigns could not be read") from error
+        listed = {key_of_slice(one) for one in slices}
+        for key in self._owed.keys() - listed:
+            LOGGER.info("%s: %s owes nothing any more: it is not listed, or to be skipped", self._name, ", ".join(key))
+            del self._owed[key]
+        return [self._from_the_day_owed(one) for one in sorted(slices, key=_place_of)]
+
+    def _from_the_day_owed(self, stream_slice: StreamSlice) -> StreamSlice:
+        since = self._owed.get(key_of_slice(stream_slice))
+        if since is None or since.isoformat() >= stream_slice[FIRST_DAY]:
+            return stream_slice
+        first = max(since, self._asked.earliest) if self._asked.earliest else since
+        days = {**stream_slice.cursor_slice, FIRST_DAY: first.isoformat()}
+        return StreamSlice(
+            partition=stream_slice.partition, cursor_slice=days, extra_fields=dict(stream_slice.extra_fields)
+        )
+
+    def _ask(self, slices: list[StreamSlice], done: Collection[Key], phase: Window) -> Iterator[StreamSlice]:
+        """Hands out the slices that are not done, and waits until they are closed."""
+        with self._closed:
+            self._progress = Progress([_place_of(one) for one in slices], done)
+            self._phase = phase
+        to_ask = [one for one in slices if key_of_slice(one) not in done]
+        self._since |= {key_of_slice(one): date.fromisoformat(one[FIRST_DAY]) for one in to_ask}
+        self.outcomes.planned = (self.outcomes.planned or 0) + len(to_ask)
+        self.outcomes.slices = [*self.outcomes.slices, *to_ask]
+        yield from self._handed_out(to_ask)
+        self._all_are_closed()
+
+    def _close(self, key: Key) -> None:
+        fate = self.outcomes.fate_of(key)
+        if fate is Fate.READ:
+            self._owed.pop(key, None)
+            self._progress.add(key)
+        elif fate in MISSING:
+            self._in_doubt.add(key)
+        else:
+            return
+        self._enter_the_missing(lambda one: not self.outcomes.is_in_doubt(one))
+        self._closed_since += 1
+        seconds = time.monotonic() - self._printed_at
+        if self._closed_since >= _CAMPAIGNS_BETWEEN_STATES or seconds >= _SECONDS_BETWEEN_STATES:
+            self._print_how_far()
+
+    def _enter_the_missing(self, is_sure: Callable[[Key], bool]) -> None:
+        for key in [one for one in self._in_doubt if is_sure(one)]:
+            self._in_doubt.remove(key)
+            self._owed[key] = self._since[key]
+            self._progress.add(key)
+
+    def _print_how_far(self) -> None:
+        progress = self._progress
+        if self._phase is None or not (progress.place or progress.beyond):
+            return
+        under_way = UnderWay(self._phase.first, self._phase.last, progress.place, progress.beyond, progress.checksums)
+        state = StreamState(self._day, dict(self._owed), under_way)
+        if len(orjson.dumps(state.written(self._asked.cursor_field))) <= _BYTES_OF_A_STATE:
+            self._closed_since, self._printed_at = 0, time.monotonic()
+            self._states.set(state)
+
+    def ensure_at_least_one_state_emitted(self) -> None:
+        """What a sync did that the vendor ended need not be done again."""
+        self._print_how_far()
+        super().ensure_at_least_one_state_emitted()
 
     def _finish(self) -> None:
-        error = self.outcomes.verdict()
-        if error:
-            raise error
-        if self._router is not None and self._window and not self.outcomes.has_ended:
-            self._move_state(self._window.last)
+        """The state of a sync whose campaigns were all asked; raises what is missing."""
+        with self._closed:
+            self._enter_the_missing(lambda _: True)
+            self._phase = None
+        if new := self.outcomes.missing.keys() - set(self.outcomes.known):
+            self._ask_the_list_about(new)
+        if self._day:
+            self._states.set(StreamState(self._day, dict(self._owed)))
+        self._end_if_missing()
 
-    def _move_state(self, day: date) -> None:
-        if self._state_day is None or day > self._state_day:
-            self._state_day = day
-        self._state = state_of(self._state_day, self.cursor_field.cursor_field_key)
-        self._emit_state()
+    def _ask_the_list_about(self, missing: Collection[Key]) -> None:
+        """Reads the list once more: a campaign that it does not have any more was deleted."""
+        LOGGER.info("%s: the list is read once more, for the campaigns that are missing", self._name)
+        try:
+            self._router.read_list_anew()
+            there = self._router.exist(missing)
+        except Exception as error:
+            told = in_plain_words(error, f"{self._name}: the list of campaigns could not be read again")
+            LOGGER.warning("%s The campaigns stay missing.", told)
+            return
+        for key in missing:
+            if key not in there:
+                self._owed.pop(key, None)
+                self.outcomes.was_deleted(key)
 
-    def _emit_state(self) -> None:
-        self._state_manager.update_state_for_stream(self._stream_name, None, self._state)
-        self._output.emit_message(self._state_manager.create_state_message(self._stream_name, None))
+
+def _slice_of(day: date) -> StreamSlice:
+    return StreamSlice(partition={}, cursor_slice=Window(day, day).as_slice())
+
+
+def _place_of(stream_slice: StreamSlice) -> Place:
+    """The place of a campaign in the order: when it was created, then its key."""
+    return (str(stream_slice.extra_fields.get("created") or ""), *key_of_slice(stream_slice))

@@ -1,14 +1,16 @@
 """All streams read at once by the CDK's workers, with what waits for the output kept short and in order."""
 
+import copy
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from queue import Full, Queue, SimpleQueue
+from queue import Empty, Full, Queue, SimpleQueue
 from typing import Any
 
-from airbyte_cdk.models import AirbyteMessage, FailureType, Type
+from airbyte_cdk.models import AirbyteMessage, AirbyteStreamStatus, FailureType, Type
 from airbyte_cdk.sources.concurrent_source.concurrent_source import ConcurrentSource
 from airbyte_cdk.sources.concurrent_source.thread_pool_manager import ThreadPoolManager
 from airbyte_cdk.sources.message import InMemoryMessageRepository
@@ -16,13 +18,14 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.streams.concurrent.partitions.types import QueueItem
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.output.errors import traced
+from source_campaign_stats.output.errors import LastWords, traced
 
 # As much may wait for the output as keeps memory flat: 20 times 250 kB of lines. The CDK lets 10,000 items wait.
 _ITEMS_IN_QUEUE = 20
 # The CDK keeps 10,000 finished tasks; never more than the 40 workers' are under way.
 _TASKS_KEPT = 500
 _SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_SIGNS = 240
 
 
 class SyncEndedError(Exception):
@@ -33,6 +36,20 @@ class _ShortQueue(Queue[QueueItem]):
     """A queue whose waiting workers are let go when nobody takes from it any more."""
 
     is_given_up = False
+
+    def __init__(self, sign_of_life: Callable[[], AirbyteMessage | None]) -> None:
+        super().__init__(maxsize=_ITEMS_IN_QUEUE)
+        self._sign_of_life = sign_of_life
+
+    def get(self, block: bool = True, timeout: float | None = None) -> QueueItem:
+        """The next item; when none comes for long, or many come without a state among them, a sign of life."""
+        while True:
+            if sign := self._sign_of_life():
+                return sign
+            try:
+                return super().get(block, _SECONDS_BETWEEN_SIGNS / 10)
+            except Empty:
+                continue
 
     def put(self, item: QueueItem, block: bool = True, timeout: float | None = None) -> None:
         while not self.is_given_up:
@@ -54,13 +71,42 @@ class OutputQueue(InMemoryMessageRepository):
 
     def __init__(self) -> None:
         super().__init__()
-        self.items = _ShortQueue(maxsize=_ITEMS_IN_QUEUE)
+        self.items = _ShortQueue(self._sign_of_life)
+        # The states of the streams that are read, as they were printed last, and when that was.
+        self._states: dict[str, tuple[AirbyteMessage, float]] = {}
         self._consumer = threading.get_ident()
         self._of_the_consumer: deque[AirbyteMessage] = deque()
 
     def is_consumed_here(self) -> None:
         """The calling thread takes the next item; a program can take each one in another thread."""
         self._consumer = threading.get_ident()
+
+    def is_about(self, streams: Collection[str]) -> None:
+        """Only these streams are read."""
+        self._states = {name: state for name, state in self._states.items() if name in streams}
+
+    def begins_with(self, stream: str, state: AirbyteMessage) -> None:
+        """The state that a stream has before its first own one."""
+        self._states[stream] = state, time.monotonic()
+
+    def hears(self, message: AirbyteMessage) -> None:
+        """What is printed now: a state is the last one of its stream; a stream that is done gives no more signs."""
+        if message.type == Type.STATE and message.state and message.state.stream:
+            name = message.state.stream.stream_descriptor.name
+            self._states[name] = message, time.monotonic()
+        elif message.type == Type.TRACE and message.trace and (status := message.trace.stream_status):
+            is_done = status.status in (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
+            if is_done:
+                self._states.pop(status.stream_descriptor.name, None)
+
+    def _sign_of_life(self) -> AirbyteMessage | None:
+        """The unchanged state of a stream that printed none for long; a platform ends a sync that is silent."""
+        now = time.monotonic()
+        for stream, (state, printed_at) in self._states.items():
+            if now >= printed_at + _SECONDS_BETWEEN_SIGNS:
+                self._states[stream] = state, now
+                return copy.deepcopy(state)
+        return None
 
     def give_up(self) -> None:
         """Nobody takes an item any more."""
@@ -134,6 +180,7 @@ def read_concurrently(streams: list[AbstractStream], workers: int, output: Outpu
     Whoever stops before the end closes the iterator, or just ends the process.
     """
     logger, number = _QuietLogger(), len(streams)
+    output.is_about([stream.name for stream in streams])
     pool = _Workers(workers)
     messages = iter(
         ConcurrentSource(
@@ -146,17 +193,24 @@ def read_concurrently(streams: list[AbstractStream], workers: int, output: Outpu
         ).read(streams)
     )
     failures: dict[str, FailureType | None] = {}
+    last_words: list[AirbyteMessage] = []
     try:
         while True:
             output.is_consumed_here()
             message = next(messages, None)
             if message is None:
+                yield from last_words
                 return
+            if isinstance(message, LastWords):
+                last_words.append(AirbyteMessage(type=message.type, trace=message.trace))
+            output.hears(message)
             if message.type == Type.TRACE and message.trace and (error := message.trace.error):
                 stream = error.stream_descriptor.name if error.stream_descriptor else ""
                 failures[stream] = error.failure_type
-            yield message
+            if not isinstance(message, LastWords):
+                yield message
     except AirbyteTracedException as error:
+        yield from last_words
         raise _verdict(failures, number) if failures else error from None
     finally:
         output.give_up()

@@ -26,16 +26,16 @@ from airbyte_cdk.sources.declarative.requesters.request_options.per_partition_re
     PerPartitionRequestOptionsProvider,
 )
 from airbyte_cdk.sources.declarative.retrievers import Retriever
-from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.types import Config, StreamSlice
 
-from source_campaign_stats.http.session import follow_no_redirection, tell_a_broken_way
+from source_campaign_stats.http.session import follow_no_redirection, know_each_try, tell_a_broken_way
 from source_campaign_stats.settings.clock import today
 from source_campaign_stats.settings.vendor import NamedIds
 from source_campaign_stats.sync.campaigns import CampaignRouter
-from source_campaign_stats.sync.cursor import DayCursor
+from source_campaign_stats.sync.cursor import Asked, CampaignCursor, DayCursor, StateOutput, StatisticsCursor
+from source_campaign_stats.sync.engine import OutputQueue
 from source_campaign_stats.sync.lists import ListReader
 from source_campaign_stats.sync.named import Lookup
 from source_campaign_stats.sync.slices import SliceReader
@@ -50,7 +50,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     def __init__(
         self,
         *,
-        output: MessageRepository,
+        output: OutputQueue,
         states: ConnectorStateManager | None = None,
         at_once: int = 1,
         as_lines: bool = False,
@@ -114,7 +114,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             request_options_provider=request_options_provider,
             **kwargs,
         )
-        if isinstance(cursor, DayCursor):
+        if isinstance(cursor, StatisticsCursor):
             column = next((named.column for named in self._named_ids if named.statistics == name), None)
             self._readers[name] = SliceReader(
                 retriever, cursor.outcomes, primary_key, cursor.places, self._as_lines, column
@@ -137,15 +137,16 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     def create_http_requester(
         self, model: HttpRequester, config: Config, *args: Any, **kwargs: Any
     ) -> HttpRequesterComponent:
-        """A requester that follows no redirection, and tells what is wrong with the way."""
+        """A requester that follows no redirection, tells what is wrong with the way, and counts its tries."""
         requester = super().create_http_requester(model, config, *args, **kwargs)
         follow_no_redirection(requester)
         tell_a_broken_way(requester)
+        know_each_try(requester)
         return requester
 
     def create_concurrent_cursor_from_datetime_based_cursor(  # type: ignore[override]
         self, model_type: Any, component_definition: Mapping[str, Any], *, stream_name: str, **kwargs: Any
-    ) -> DayCursor:
+    ) -> StatisticsCursor:
         return self._day_cursor(component_definition, stream_name, kwargs["config"], None)
 
     def create_concurrent_cursor_from_perpartition_cursor(  # type: ignore[override]
@@ -157,7 +158,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         stream_name: str,
         partition_router: PartitionRouter,
         **kwargs: Any,
-    ) -> DayCursor:
+    ) -> StatisticsCursor:
         return self._day_cursor(component_definition, stream_name, kwargs["config"], partition_router)
 
     def _day_cursor(
@@ -166,7 +167,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         stream_name: str,
         config: Config,
         router: PartitionRouter | None,
-    ) -> DayCursor:
+    ) -> StatisticsCursor:
         """The cursor that a `DatetimeBasedCursor` of the manifest stands for: see `DayCursor` for why."""
         if router is not None and not isinstance(router, CampaignRouter):
             raise ValueError(f"{stream_name}: the partition router has to be a CampaignRouter")
@@ -175,20 +176,19 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         earliest = None
         if isinstance(start, MinMaxDatetime):
             start, earliest = start.datetime, start.min_datetime
-        return DayCursor(
+        settings = Asked(
             stream_name=stream_name,
             cursor_field=model.cursor_field,
-            state=self._states.get_stream_state(stream_name, None),
             start=_day(start, config),
             last=_day(model.end_datetime, config),
             today=today(config),
             lookback=_days(model.lookback_window, config),
             earliest=_day(earliest, config) if earliest else None,
-            router=router,
             at_once=self._at_once,
-            state_manager=self._states,
-            output=self._output,
         )
+        states = StateOutput(stream_name, model.cursor_field, self._states, self._output)
+        self._output.begins_with(stream_name, self._states.create_state_message(stream_name, None))
+        return CampaignCursor(settings, states, router) if router else DayCursor(settings, states)
 
 
 def slices_at_once(workers: int, vendors: int) -> int:

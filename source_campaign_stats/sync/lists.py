@@ -11,15 +11,17 @@ from typing import Any
 from airbyte_cdk.sources.declarative.retrievers import Retriever, SimpleRetriever
 from airbyte_cdk.sources.types import Record, StreamSlice
 
+from source_campaign_stats.http.answers import Unreadable
 from source_campaign_stats.output.errors import in_plain_words, transient_error
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.rows import records_of, subject
 
 LOGGER = logging.getLogger("airbyte")
 
-# More repeats than this are no list that moved while it was paged, but one that goes round in circles.
+# A list that is walked three times repeats itself twice; one that repeats more goes round in circles.
+_MOST_WALKS = 3
 _REPEATS_OF_A_MOVING_LIST = 1000
-_RECORDS_PACKED_TOGETHER = 100
+_MOST_IN_A_MESSAGE = 20
 
 
 @dataclass
@@ -27,9 +29,8 @@ class ListReader(Retriever):
     """Reads the slices of a list stream, each of them once in a sync, although two streams need them.
 
     A slice is held whole before its first record is handed on, so that nobody acts on half a list; a list that
-    failed fails for everyone without asking the vendor again. Items that two slices have (a campaign that
-    changed its status meanwhile) belong to the slice that saw them first. What is held is packed: 10,000 campaigns
-    are 21 MB as objects, and 3 MB as bytes.
+    failed fails for everyone without asking the vendor again. Of an item that comes again the later answer counts.
+    What is held is packed: 10,000 campaigns are 21 MB as objects, and 5 MB as bytes.
     """
 
     retriever: SimpleRetriever
@@ -37,74 +38,93 @@ class ListReader(Retriever):
     primary_key: list[str]
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _slice_locks: dict[StreamSlice, threading.Lock] = field(default_factory=dict)
-    _read: dict[StreamSlice, list[bytes]] = field(default_factory=dict)
-    _owner: dict[tuple[Any, ...], StreamSlice] = field(default_factory=dict)
+    # What came of each slice, whole or not; only what is whole is in `_whole`.
+    _items: dict[StreamSlice, dict[tuple[Any, ...], bytes]] = field(default_factory=dict)
+    _whole: set[StreamSlice] = field(default_factory=set)
+    _unreadable: dict[StreamSlice, list[str]] = field(default_factory=dict)
     _failure: Exception | None = None
     _failure_told: bool = False
+
+    def anew(self) -> "ListReader":
+        """A reader of the same list that has read nothing yet."""
+        return ListReader(self.retriever, self.stream_name, self.primary_key)
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[Record]:
-        """The records of a slice, for the list's own stream: it tells a failure once, whatever its slices."""
+        """The records of a slice, for the list's own stream.
+
+        A list that fails hands on what came of it before. It tells a failure once, whatever its slices.
+        """
+        key = stream_slice or StreamSlice(partition={}, cursor_slice={})
         try:
-            return self.whole_slice(stream_slice)
+            self.whole_slice(key)
         except Exception as error:
+            yield from self._readable(key)
             with self._lock:
                 if self._failure_told:
-                    return iter(())
+                    return
                 self._failure_told = True
             raise in_plain_words(error, subject(self.stream_name, stream_slice)) from error
+        yield from self._readable(key)
+        if unreadable := self._unreadable[key]:
+            raise transient_error(
+                f"{subject(self.stream_name, stream_slice)}: {len(unreadable)} items of the list can't be read, all "
+                f"others were. Run the sync again later. {' '.join(unreadable[:_MOST_IN_A_MESSAGE])}"
+            )
 
     def whole_slice(self, stream_slice: StreamSlice | None) -> Iterator[Record]:
-        """The records of a slice, read at the first call; whatever ended the list is raised before the first record."""
+        """The records of a slice, read at the first call; whatever ended the list is raised before the first record.
+
+        An item that can't be read is among them as an `Unreadable`, with its key.
+        """
         key = stream_slice or StreamSlice(partition={}, cursor_slice={})
         with self._lock:
             slice_lock = self._slice_locks.setdefault(key, threading.Lock())
         with slice_lock:
-            if key not in self._read:
+            if key not in self._whole:
                 if self._failure:
                     raise self._failure
                 try:
-                    self._read[key] = self._walk(key)
+                    self._walk(key)
                 except Exception as error:
                     self._failure = error
                     raise
-        packed = self._read[key]
-        return (Record(data, self.stream_name, key) for several in packed for data in pickle.loads(several))
+        return self._held(key)
 
     def has_read(self, stream_slice: StreamSlice) -> bool:
         """Whether a slice was read whole, so that it can be had without a request."""
-        return stream_slice in self._read
+        return stream_slice in self._whole
 
-    def _walk(self, stream_slice: StreamSlice) -> list[bytes]:
-        """Every record of a slice, once, packed by the hundred."""
-        packed: list[bytes] = []
-        unpacked: list[Mapping[str, Any]] = []
-        listed = repeats = 0
+    def _held(self, key: StreamSlice) -> Iterator[Record]:
+        return (Record(pickle.loads(item), self.stream_name, key) for item in self._items.get(key, {}).values())
+
+    def _readable(self, key: StreamSlice) -> Iterator[Record]:
+        return (record for record in self._held(key) if not isinstance(record.data, Unreadable))
+
+    def _walk(self, stream_slice: StreamSlice) -> None:
+        """Holds every record of a slice, once."""
+        items = self._items[stream_slice] = {}
+        unreadable: dict[tuple[Any, ...], str] = {}
+        repeats = 0
         began = time.monotonic()
         # Without a schema the records stay the objects that the extractor made.
         for record in records_of(self.retriever, stream_slice):
             if self._failure:
                 raise self._failure
             key = tuple(record.data[name] for name in self.primary_key)
-            with self._lock:
-                if key not in self._owner:
-                    self._owner[key] = stream_slice
-                    unpacked.append(record.data)
-                    listed += 1
-                elif self._owner[key] == stream_slice:
-                    repeats += 1
-            if repeats > _REPEATS_OF_A_MOVING_LIST + listed:
+            repeats += key in items
+            items[key] = pickle.dumps(record.data)
+            unreadable.pop(key, None)
+            if isinstance(record.data, Unreadable):
+                unreadable[key] = record.data.reason
+            if repeats > _REPEATS_OF_A_MOVING_LIST + _MOST_WALKS * len(items):
                 raise transient_error("the list repeats itself and does not come to an end. Try again later.")
-            if len(unpacked) == _RECORDS_PACKED_TOGETHER:
-                packed.append(pickle.dumps(unpacked))
-                unpacked = []
-        packed.append(pickle.dumps(unpacked))
+        self._unreadable[stream_slice] = list(unreadable.values())
+        self._whole.add(stream_slice)
         LOGGER.info(
-            "%s: %s records listed in %s, %s came again because the list moved",
+            "%s: %s records listed in %s",
             subject(self.stream_name, stream_slice),
-            f"{listed:,}",
+            f"{len(items):,}",
             in_words(time.monotonic() - began),
-            repeats,
         )
-        return packed

@@ -3,31 +3,38 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.output.errors import traced
-from source_campaign_stats.sync.rows import label
+from source_campaign_stats.output.errors import SaidLastError, traced
+from source_campaign_stats.sync.rows import key_of_slice, label
+from source_campaign_stats.sync.state import Key
 
 LOGGER = logging.getLogger("airbyte")
 
-# So many refusals in a row are not about single campaigns any more.
+# So many refusals in a row, or so many campaigns, are not about single campaigns any more.
 REFUSALS_IN_A_ROW = 10
-_SLICES_BETWEEN_PROGRESS_LINES = 100
+MOST_OWED = 100
+_MOST_IN_A_MESSAGE = 20
+_SECONDS_BETWEEN_PROGRESS_LINES = 30
 
 
 class Fate(Enum):
     """What can become of a slice."""
 
     READ = "all of its rows were handed on"
-    GONE = "the vendor does not know this one campaign any more, so it has no rows"
-    REFUSED = "the vendor refuses this one campaign: its rows are missing"
+    REFUSED = "the vendor refuses this one campaign or day: its rows are missing"
+    BROKEN = "no answer about this one campaign or day can be used: its rows are missing"
     FAILED = "the stream can't go on"
     NOT_ASKED = "the stream had ended before it was read whole"
+
+
+MISSING = (Fate.REFUSED, Fate.BROKEN)
 
 
 @dataclass(frozen=True)
@@ -42,128 +49,174 @@ class Outcome:
 
 @dataclass
 class Outcomes:
-    """The outcomes of one stream in one sync; many threads settle them, `DayCursor` moves the state by them.
+    """The outcomes of one stream in one sync; many threads settle them, the cursor moves the state by them.
 
     A stream ends at once when a failure is not about one campaign: slices that have not begun then make no request.
-    Failures of single campaigns are collected, so that the stream tells them in one error when the last slice is done
-    (`verdict`).
+    Campaigns that are missing are collected, so that the stream tells them in one error when the last slice is done
+    (`verdict`). `known` are those that were missing before this sync; `seconds_a_call` is what the vendor's limit makes
+    of many calls, `way_out` how a person gets rid of a campaign that stays missing. `can_be_alone`: the list shows
+    whether the vendor answers when only one campaign is asked.
     """
 
     stream_name: str
     unit: str = "slices"
     planned: int | None = None
+    seconds_a_call: float = 0.0
+    way_out: str = ""
+    known: Collection[Key] = ()
+    can_be_alone: bool = False
     read: int = 0
     records: int = 0
-    gone: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    calls: int = 0
+    missing: dict[Key, str] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
     ended_by: BaseException | None = None
     started: float = field(default_factory=time.monotonic)
-    _missing: set[StreamSlice] = field(default_factory=set)
-    _refusals_in_a_row: int = 0
+    # What is asked in this sync; one of them shows whether the vendor answers when another does not.
+    slices: Sequence[StreamSlice] = ()
+    on_end: Callable[[], None] = lambda: None
+    _last_read: StreamSlice | None = None
+    _fates: dict[Key, Fate] = field(default_factory=dict)
+    _with_rows: set[Key] = field(default_factory=set)
+    _in_a_row: list[Key] = field(default_factory=list)
+    _told_at: float = field(default_factory=time.monotonic)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def has_ended(self) -> bool:
         return self.ended_by is not None
 
-    def is_missing(self, stream_slice: StreamSlice) -> bool:
-        """Whether rows of this slice are missing, so that no state may say it was read."""
+    def fate_of(self, key: Key) -> Fate | None:
         with self._lock:
-            return stream_slice in self._missing
+            return self._fates.get(key)
+
+    def has_rows(self, key: Key) -> bool:
+        with self._lock:
+            return key in self._with_rows
+
+    def is_in_doubt(self, key: Key) -> bool:
+        """Whether a refusal can turn out to be one of too many in a row, which are not about campaigns."""
+        with self._lock:
+            return key in self._in_a_row
+
+    def another(self, stream_slice: StreamSlice) -> StreamSlice | None:
+        """Another slice of this sync, one that was read if there is one; None for the only one."""
+        with self._lock:
+            if self._last_read is not None:
+                return self._last_read
+            key = key_of_slice(stream_slice)
+            others = (one for one in self.slices if (it := key_of_slice(one)) != key and it not in self.missing)
+            return next(others, None)
+
+    def was_called(self) -> None:
+        """A request of this stream is sent."""
+        with self._lock:
+            self.calls += 1
 
     def settle(self, stream_slice: StreamSlice, outcome: Outcome) -> AirbyteTracedException | None:
         """Enters what became of a slice; the error that ends the stream, if it is this one."""
+        key = key_of_slice(stream_slice)
         with self._lock:
             if outcome.fate is Fate.READ:
-                self.read += 1
+                # A day that is asked again is one day.
+                self.read += self._fates.get(key) is not Fate.READ
+                if outcome.records:
+                    self._with_rows.add(key)
                 self.records += outcome.records
-                self._refusals_in_a_row = 0
+                self._last_read = stream_slice
+                self._in_a_row.clear()
+                self._fates[key] = outcome.fate
                 self._log_progress(label(stream_slice))
                 return None
-            message = f"{label(stream_slice)}: {outcome.message}"
-            if outcome.fate is Fate.GONE:
-                self.read += 1
-                self.gone.append(message)
-                LOGGER.warning("%s: %s", self.stream_name, message)
-                return None
-            self._missing.add(stream_slice)
-            if outcome.fate is Fate.REFUSED:
-                return self._refuse(stream_slice, message)
-            return self._end_by(outcome.error, stream_slice) if outcome.error else None
+            self._fates[key] = outcome.fate
+            if outcome.fate in MISSING:
+                outcome = replace(outcome, error=self._miss(stream_slice, key, outcome))
+        return self.end(outcome.error, label(stream_slice)) if outcome.error else None
 
-    def end(self, error: BaseException) -> None:
-        """Ends the stream before its first slice."""
+    def end(self, error: BaseException, name: str = "") -> AirbyteTracedException | None:
+        """Ends the stream. A failure is told once: those under way then mostly have the same reason."""
         with self._lock:
-            self.ended_by = self.ended_by or error
+            if self.has_ended:
+                LOGGER.info("%s: %s was not read either", self.stream_name, name)
+                return None
+            self.ended_by = error
+        self.on_end()
+        return error if isinstance(error, AirbyteTracedException) else None
 
-    def _refuse(self, stream_slice: StreamSlice, message: str) -> AirbyteTracedException | None:
-        self.refused.append(message)
-        self._refusals_in_a_row += 1
+    def was_deleted(self, key: Key) -> None:
+        """A missing campaign is listed no more: it owes nothing."""
+        with self._lock:
+            message = self.missing.pop(key)
+            self.deleted.append(message)
+            LOGGER.warning("%s: the list does not have it any more, so it was deleted: %s", self.stream_name, message)
+
+    def _miss(self, stream_slice: StreamSlice, key: Key, outcome: Outcome) -> AirbyteTracedException | None:
+        message = f"{label(stream_slice)}: {outcome.message}"
+        self.missing[key] = message
         LOGGER.warning("%s: %s", self.stream_name, message)
-        if self._refusals_in_a_row < REFUSALS_IN_A_ROW:
+        if key in self.known:
             return None
-        too_many = traced(
-            f"{self.stream_name}: {REFUSALS_IN_A_ROW} refusals in a row, so the stream was stopped. "
-            f"The last one: {message}",
-            FailureType.config_error,
+        self._in_a_row.append(key)
+        too_many = len(self._in_a_row) == REFUSALS_IN_A_ROW
+        if not too_many and len(self.missing) <= MOST_OWED:
+            return None
+        counted = f"{REFUSALS_IN_A_ROW} {self.unit} in a row" if too_many else f"More than {MOST_OWED} {self.unit}"
+        return traced(
+            f"{self.stream_name}: {counted} could not be read, so the stream was stopped: this is not about single "
+            f"{self.unit} any more. {self.way_out} The last one: {message}",
+            FailureType.config_error if outcome.fate is Fate.REFUSED else FailureType.transient_error,
         )
-        return self._end_by(too_many, stream_slice)
-
-    def _end_by(self, error: AirbyteTracedException, stream_slice: StreamSlice) -> AirbyteTracedException | None:
-        """One failure is told once: those that were under way when the stream ended mostly have the same reason."""
-        if self.has_ended:
-            LOGGER.info("%s: failed likewise after the stream had ended", label(stream_slice))
-            return None
-        self.ended_by = error
-        return error
 
     def verdict(self) -> AirbyteTracedException | None:
         """What the stream has to say when all its slices are done; None when every row was read."""
         with self._lock:
-            if self.has_ended:
+            if not self.missing or self.has_ended:
                 return None
-            if self.refused:
-                self.ended_by = traced(
-                    f"{self.stream_name}: the numbers of {len(self.refused)} of {self.planned} {self.unit} are "
-                    f"missing; all others were read, and the next sync asks for all of them again. "
-                    + " ".join(self.refused[:20]),
-                    FailureType.config_error,
-                )
-            elif self.gone and len(self.gone) == self.planned:
-                self.ended_by = traced(
-                    f"{self.stream_name}: the vendor knows none of the {self.planned} {self.unit} that it lists. "
-                    f"The first one: {self.gone[0]}",
-                    FailureType.system_error,
-                )
-            return self.ended_by if isinstance(self.ended_by, AirbyteTracedException) else None
+            told = list(self.missing.values())
+            more = len(told) - _MOST_IN_A_MESSAGE
+            is_new = not any(key in self.known or self._fates[key] is Fate.REFUSED for key in self.missing)
+            error = SaidLastError(
+                f"{self.stream_name}: the numbers of {len(told)} of {self.planned} {self.unit} are missing; all others "
+                f"were read. The next sync asks for them again. {self.way_out} "
+                + " ".join(told[:_MOST_IN_A_MESSAGE])
+                + (f" And {more} more." if more > 0 else ""),
+                FailureType.transient_error if is_new else FailureType.config_error,
+            )
+            self.ended_by = error
+            return error
 
     def _log_progress(self, name: str) -> None:
-        done = self.read + len(self.refused)
-        if self.planned is None or done == self.planned:
+        done, now = self.read + len(self.missing), time.monotonic()
+        if self.planned is None or done >= self.planned or now < self._told_at + _SECONDS_BETWEEN_PROGRESS_LINES:
             return
-        if self.unit == "days" or done % _SLICES_BETWEEN_PROGRESS_LINES == 0:
-            seconds_left = (time.monotonic() - self.started) / done * (self.planned - done)
-            LOGGER.info(
-                "%s: %s, %s of %s %s, %s records so far, about %s left",
-                self.stream_name,
-                name,
-                f"{done:,}",
-                f"{self.planned:,}",
-                self.unit,
-                f"{self.records:,}",
-                in_words(seconds_left),
-            )
+        self._told_at = now
+        LOGGER.info(
+            "%s: %s, %s of %s %s, %s records so far, about %s left",
+            self.stream_name,
+            name,
+            f"{done:,}",
+            f"{self.planned:,}",
+            self.unit,
+            f"{self.records:,}",
+            in_words(self._seconds_left(done, now)),
+        )
+
+    def _seconds_left(self, done: int, now: float) -> float:
+        assert self.planned is not None
+        left = self.planned - done
+        by_the_limit = left * self.calls / done * self.seconds_a_call
+        return max(by_the_limit, (now - self.started) / done * left)
 
     def log_summary(self) -> None:
         LOGGER.info(
-            "%s: %s records from %s of %s %s, %s deleted, %s refused, in %s%s",
+            "%s: %s records from %s of %s %s, %s deleted, %s missing, in %s%s",
             self.stream_name,
             f"{self.records:,}",
             f"{self.read:,}",
             f"{self.planned or 0:,}",
             self.unit,
-            len(self.gone),
-            len(self.refused),
+            len(self.deleted),
+            len(self.missing),
             in_words(time.monotonic() - self.started),
             "; ended by an error" if self.has_ended else "",
         )

@@ -7,21 +7,26 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
+from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.retrievers import Retriever, SimpleRetriever
 from airbyte_cdk.sources.types import Record, StreamSlice
 
-from source_campaign_stats.output.errors import ItemGoneError, ItemRefusedError, in_plain_words
+from source_campaign_stats.http.tries import Patience, patience
+from source_campaign_stats.output.errors import ItemRefusedError, WaitTooLongError, in_plain_words
 from source_campaign_stats.output.lines import in_lines
 from source_campaign_stats.sync.days import FIRST_DAY, LAST_DAY
 from source_campaign_stats.sync.outcome import Fate, Outcome, Outcomes
-from source_campaign_stats.sync.rows import label, records_of, subject
+from source_campaign_stats.sync.rows import key_of_slice, label, latest_of_each_group, records_of, subject
 
 LOGGER = logging.getLogger("airbyte")
+
+# A campaign that was missing before is asked so often, and no longer.
+_TRIES_OF_A_KNOWN_ONE = 2
 
 
 @dataclass
 class SliceReader(Retriever):
-    """Reads the slices of a statistics stream, several at once; `DayCursor` makes a state of what became of them.
+    """Reads the slices of a statistics stream, several at once; the cursor makes a state of what became of them.
 
     Out: the records of the slice, once per key, and only those of the days asked; as lines when they are only printed.
     """
@@ -34,6 +39,7 @@ class SliceReader(Retriever):
     # The column of the ids that a person named, and those of them that had a row.
     named_column: str | None = None
     seen: set[str] = field(default_factory=set)
+    _one_asks_for_another: threading.Lock = field(default_factory=threading.Lock)
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
@@ -47,10 +53,18 @@ class SliceReader(Retriever):
 
     def _rows(self, stream_slice: StreamSlice) -> Generator[Record, None, None]:
         """The rows of a slice; when the last one was taken, its outcome is settled. Raises what ends the stream."""
-        outcome = yield from self._asked(stream_slice)
+        is_known = key_of_slice(stream_slice) in self.outcomes.known
+        with self._patience(_TRIES_OF_A_KNOWN_ONE if is_known else None):
+            outcome = yield from self._asked(stream_slice)
+        if outcome.fate is Fate.BROKEN and not is_known:
+            outcome = self._of_one_or_of_all(stream_slice, outcome)
         error = self.outcomes.settle(stream_slice, outcome)
         if error:
             raise error
+
+    def _patience(self, tries: int | None) -> Any:
+        outcomes = self.outcomes
+        return patience(Patience(tries, lambda: outcomes.has_ended, outcomes.was_called))
 
     def _asked(self, stream_slice: StreamSlice) -> Generator[Record, None, Outcome]:
         records = 0
@@ -63,22 +77,43 @@ class SliceReader(Retriever):
                     return Outcome(Fate.NOT_ASKED)
                 records += 1
                 yield record
-        except ItemGoneError as error:
-            # A campaign that a person named is no campaign that was deleted while syncing, but a wrong name.
-            is_named = stream_slice.extra_fields.get("configured")
-            return Outcome(Fate.REFUSED if is_named else Fate.GONE, message=error.message)
         except ItemRefusedError as error:
             return Outcome(Fate.REFUSED, message=error.message)
         except Exception as error:
-            return Outcome(Fate.FAILED, error=in_plain_words(error, subject(self.outcomes.stream_name, stream_slice)))
+            told = in_plain_words(error, subject(self.outcomes.stream_name, stream_slice))
+            is_about_all = told.failure_type is FailureType.config_error or isinstance(error, WaitTooLongError)
+            words = str(told).removeprefix(f"{subject(self.outcomes.stream_name, stream_slice)}: ")
+            return Outcome(Fate.FAILED if is_about_all else Fate.BROKEN, message=words, error=told)
         return Outcome(Fate.READ, records)
+
+    def _of_one_or_of_all(self, stream_slice: StreamSlice, broken: Outcome) -> Outcome:
+        """Asks for another campaign once: an answer shows that it is this one, a failure that it is the vendor."""
+        with self._one_asks_for_another:
+            if self.outcomes.has_ended:
+                return Outcome(Fate.NOT_ASKED)
+            other = self.outcomes.another(stream_slice)
+            if other is None:
+                return broken if self.outcomes.can_be_alone else Outcome(Fate.FAILED, error=broken.error)
+            LOGGER.info(
+                "%s: %s is asked for once, to see whether the vendor answers", self.outcomes.stream_name, label(other)
+            )
+            try:
+                with self._patience(1):
+                    next(iter(records_of(self.retriever, other)), None)
+            except ItemRefusedError:
+                return broken
+            except Exception as error:
+                told = in_plain_words(error, subject(self.outcomes.stream_name, other))
+                is_about_all = told.failure_type is FailureType.config_error
+                return Outcome(Fate.FAILED, error=told if is_about_all else broken.error)
+            return broken
 
     def _each_once(self, stream_slice: StreamSlice) -> Iterable[Record]:
         first, last = stream_slice[FIRST_DAY], stream_slice[LAST_DAY]
         keys = set()
         repeats = 0
         key_of = itemgetter(*self.primary_key)
-        for record in records_of(self.retriever, stream_slice):
+        for record in latest_of_each_group(records_of(self.retriever, stream_slice)):
             data = record.data
             if self.named_column:
                 self.seen.add(data[self.named_column])
@@ -91,10 +126,5 @@ class SliceReader(Retriever):
                 keys.add(key)
                 yield record
         if repeats:
-            # A list of campaigns that moved while it was paged; rows of one page never repeat.
-            LOGGER.warning(
-                "%s: %s rows of %s came more than once; the first of each was kept",
-                self.outcomes.stream_name,
-                repeats,
-                label(stream_slice),
-            )
+            # Those with other numbers are contradictions: the error handler asks for them again.
+            LOGGER.info("%s: %s rows of %s came twice", self.outcomes.stream_name, repeats, label(stream_slice))

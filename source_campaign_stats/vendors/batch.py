@@ -1,7 +1,7 @@
 """Batch CEP: orchestrations and their statistics (`orchestrations/list`, `orchestrations/stats`)."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -16,12 +16,14 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
-from source_campaign_stats.http.answers import decoded, taken
+from source_campaign_stats.http.answers import Unreadable, decoded, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
+from source_campaign_stats.output.errors import transient_error
 from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
+from source_campaign_stats.sync.state import Key
 from source_campaign_stats.vendors.records import as_array, as_timestamp, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
@@ -29,6 +31,7 @@ LOGGER = logging.getLogger("airbyte")
 _TIMESTAMPS = ("created_date", "start_time", "end_time")
 # What a day has beside its metrics.
 _NO_METRICS = {"date", "platform", "versions", "message_steps"}
+_MOST_EMPTY_PAGES = 20
 # Rows of a send can be dated a day early (time zones) and up to 4 days late (local-time sends, warm-up).
 _BEFORE_START = timedelta(days=1)
 _AFTER_SENDING = timedelta(days=4)
@@ -52,11 +55,20 @@ class OrchestrationListErrorHandler(VendorErrorHandler):
         return None
 
 
+class Cursor(str):
+    """A `next_from` as it came, with the cursors before it and the number of empty pages just before it."""
+
+    before: frozenset[str] = frozenset()
+    empty_pages: int = 0
+    is_asked_again: bool = False
+
+
 @dataclass
 class NextFrom(PaginationStrategy):
     """Sends `next_from` back verbatim while `has_more` is true (Jinja would turn a cursor like `1e5` into a float).
 
-    `count` is documented both as the total and as the size of the page, so it is never used.
+    `count` is documented both as the total and as the size of the page, so it is never used. A cursor says nothing
+    about its place, so whether a page was left out can't be checked; that it leads in circles can.
     """
 
     page_size: int
@@ -73,9 +85,24 @@ class NextFrom(PaginationStrategy):
         last_page_token_value: Any | None,
         page_size_override: int | None = None,
         stream_slice: StreamSlice | None = None,
-    ) -> str | None:
+    ) -> Cursor | None:
         answer = decoded(response)
-        return str(answer["next_from"]) if answer["has_more"] else None
+        if not answer["has_more"]:
+            return None
+        asked = last_page_token_value if isinstance(last_page_token_value, Cursor) else Cursor()
+        following = Cursor(answer["next_from"])
+        following.before = asked.before | {str(asked)}
+        following.empty_pages = 0 if last_page_size else asked.empty_pages + 1
+        if following in following.before:
+            if asked.is_asked_again:
+                raise transient_error("the list leads back to a page that was read before. Try again later.")
+            following = Cursor(asked)
+            following.before, following.is_asked_again = asked.before, True
+        if following.empty_pages > _MOST_EMPTY_PAGES:
+            raise transient_error(
+                f"the list has {_MOST_EMPTY_PAGES} empty pages in a row and does not come to an end. Try again later."
+            )
+        return following
 
     def get_page_size(self) -> int:
         return self.page_size
@@ -111,18 +138,22 @@ class OrchestrationsWithRows(CampaignRouter):
     campaigns: AbstractStream
     config: Config
     unit: ClassVar[str] = "orchestrations"
+    way_out: ClassVar[str] = (
+        'If they stay missing, contact Batch (support@batch.com), or add the ids to "Orchestrations to skip".'
+    )
 
-    def slices_within(self, window: Window) -> list[StreamSlice]:
+    def slices_within(self, window: Window, owed: Collection[Key] = ()) -> list[StreamSlice]:
         skipped = set(self.config["batch"].get("skip_orchestration_ids", []))
         listed, asked = 0, []
         for item in self.read_list():
             listed += 1
-            if item["id"] not in skipped and can_have_rows(item.data, window):
+            is_owed = (item["id"],) in owed
+            if item["id"] not in skipped and (is_owed or can_have_rows(item.data, window)):
                 asked.append(
                     StreamSlice(
                         partition={"orchestration_id": item["id"]},
                         cursor_slice=window.as_slice(),
-                        extra_fields={"name": item.data.get("name")},
+                        extra_fields={"name": item.data.get("name"), "created": item.data.get("created_date")},
                     )
                 )
         LOGGER.info(
@@ -134,6 +165,9 @@ class OrchestrationsWithRows(CampaignRouter):
             f" or are among the {len(skipped)} to skip" if skipped else "",
         )
         return asked
+
+    def exist(self, keys: Collection[Key]) -> set[Key]:
+        return {key for item in self.read_list() if (key := (item["id"],)) in keys}
 
     def get_request_params(self, *, stream_slice: StreamSlice | None = None, **_: Any) -> Mapping[str, Any]:
         return dict(stream_slice.partition) if stream_slice else {}
@@ -184,10 +218,14 @@ def day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
 def can_have_rows(orchestration: Mapping[str, Any], window: Window) -> bool:
     """Whether an orchestration can have statistics in the window; when in doubt it can.
 
-    Statistics are booked on the day of sending, so what only sent outside the window has no row inside it.
+    Statistics are booked on the day of sending, so what only sent outside the window has no row inside it. One that is
+    running can have sent on any day: its dates can be edited later.
     """
-    if _text(orchestration, "status") == "draft":
+    status = _text(orchestration, "status")
+    if status == "draft":
         return False
+    if status == "running" or isinstance(orchestration, Unreadable):
+        return True
     if getattr(orchestration, "has_unreadable_dates", False):
         return True
     first, last = days_with_rows(orchestration)

@@ -2,28 +2,36 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
+from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
+    PaginationStrategy,
+)
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
-from airbyte_cdk.sources.types import Config, StreamSlice
+from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.http.answers import decoded, taken
+from source_campaign_stats.output.errors import transient_error
 from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
+from source_campaign_stats.sync.state import Key
 from source_campaign_stats.vendors.records import as_array, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
 _TIMESTAMPS = ("created_date", "push_time")
+# `live=false` (stopped or draft), then `live=true`, then the first half again.
+_HALVES = ("false", "true", "false")
+_WALKS_OF_A_HALF = 3
 # What a day has beside its metrics.
 _NO_METRICS = {"date", "versions"}
 
@@ -49,6 +57,81 @@ class LegacyStatsExtractor(RecordExtractor):
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
         known = documented_metrics("legacy_campaign_stats") | _NO_METRICS
         return (legacy_day_record(day, known) for day in taken(decoded(response, LegacyDays).detail))
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """The page of an app's list that is asked next, and what the pages before it have shown.
+
+    A list has two halves, `live` and not, which are walked one after the other: `part` counts them. `offset` is the
+    first item that is asked, `last` the last one seen of this walk, `seen` all of them; `walk` counts the walks of this
+    half. `length` is how long the half is, once its end was reached and it is longer than what was seen.
+    """
+
+    part: int = 0
+    offset: int = 0
+    last: str | None = None
+    seen: frozenset[str] = frozenset()
+    walk: int = 1
+    length: int | None = None
+
+    @property
+    def live(self) -> str:
+        return _HALVES[self.part]
+
+
+@dataclass
+class PagesOfAnApp(PaginationStrategy):
+    """The pages of an app's list, both halves of it, each until a page brings nothing new.
+
+    The list is paged by number, newest first, and moves while it is paged. So each page is asked from the last item of
+    the page before on: if that item is missing, the list moved up, campaigns were passed over, and the half is walked
+    again. A page that is shorter than asked is followed by the next one all the same. Items that come in at the head
+    push all others down: they only repeat. At the end the half can be longer than what was seen of it. Its head is
+    then read again; if that does not explain it, an item was hidden, and the half is walked again.
+
+    A campaign that goes from one half to the other meanwhile can miss both, so the first half is walked once more at
+    the end: what left the second half before it was walked is in it.
+    """
+
+    page_size: int
+
+    @property
+    def initial_token(self) -> ListPage:
+        return ListPage()
+
+    def next_page_token(
+        self,
+        response: requests.Response,
+        last_page_size: int,
+        last_record: Record | None,
+        last_page_token_value: Any | None,
+        page_size_override: int | None = None,
+        stream_slice: StreamSlice | None = None,
+    ) -> ListPage | None:
+        page: ListPage = last_page_token_value or self.initial_token
+        tokens = tokens_in(response)
+        seen = page.seen.union(tokens)
+        if page.length is not None:
+            return self._next_half(page) if len(seen) >= page.length else self._anew(page)
+        if page.last is not None and page.last not in tokens:
+            return self._anew(page)
+        if len(seen) > len(page.seen):
+            return replace(page, offset=len(seen) - 1, last=tokens[-1], seen=seen)
+        if (length := page.offset + len(tokens)) > len(seen):
+            return replace(page, offset=0, seen=seen, length=length)
+        return self._next_half(page)
+
+    def get_page_size(self) -> int:
+        return self.page_size
+
+    def _next_half(self, page: ListPage) -> ListPage | None:
+        return ListPage(page.part + 1) if page.part + 1 < len(_HALVES) else None
+
+    def _anew(self, page: ListPage) -> ListPage:
+        if page.walk == _WALKS_OF_A_HALF:
+            raise transient_error(f"the list moved each time that it was read, {page.walk} times. Try again later.")
+        return ListPage(page.part, walk=page.walk + 1)
 
 
 @dataclass
@@ -80,22 +163,44 @@ class CampaignsOfApps(CampaignRouter):
     campaigns: AbstractStream
     config: Config
 
-    def slices_within(self, window: Window) -> list[StreamSlice]:
-        tokens = configured_tokens(self.config)
-        named = [_slice(window, app, token, None) for app in tokens for token in tokens[app]]
+    way_out: ClassVar[str] = (
+        'If they stay missing, contact Batch (support@batch.com), or add the tokens to "Campaigns to skip".'
+    )
+
+    def slices_within(self, window: Window, owed: Collection[Key] = ()) -> list[StreamSlice]:
+        tokens, skipped = configured_tokens(self.config), self._skipped
+        named = [_slice(window, app, token, {}) for app in tokens for token in tokens[app] if token not in skipped]
         in_dev_mode, asked = 0, []
-        for record in self.read_list(lambda stream_slice: stream_slice["app"] not in tokens):
+        for record in self._listed(lambda app: app not in tokens):
             if record.data.get("dev_only"):
                 in_dev_mode += 1
-            else:
-                asked.append(_slice(window, record["app"], record["campaign_token"], record.data.get("name")))
+            elif record["campaign_token"] not in skipped:
+                asked.append(_slice(window, record["app"], record["campaign_token"], record.data))
         LOGGER.info(
-            "legacy_campaign_stats: asked %s campaigns and %s configured ones, %s in dev mode have no statistics",
+            "legacy_campaign_stats: asked %s campaigns and %s configured ones, %s in dev mode have no statistics%s",
             f"{len(asked):,}",
             f"{len(named):,}",
             f"{in_dev_mode:,}",
+            f", {len(skipped)} are to be skipped" if skipped else "",
         )
         return named + asked
+
+    def exist(self, keys: Collection[Key]) -> set[Key]:
+        apps = {app for app, _ in keys}
+        tokens = configured_tokens(self.config)
+        # A token that a person typed is no campaign that was deleted, but a wrong one, until the person corrects it.
+        named: set[Key] = {(app, token) for app in tokens for token in tokens[app]}
+        listed: set[Key] = {
+            (item["app"], item["campaign_token"]) for item in self._listed(lambda app: app in apps - set(tokens))
+        }
+        return (named | listed) & set(keys)
+
+    def _listed(self, is_wanted: Callable[[str], bool]) -> Iterator[Record]:
+        return self.read_list(lambda stream_slice: is_wanted(stream_slice["app"]))
+
+    @property
+    def _skipped(self) -> set[str]:
+        return set(self.config["batch_legacy"].get("skip_campaign_tokens", []))
 
 
 def legacy_day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
@@ -113,17 +218,22 @@ def legacy_day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
     return day
 
 
+def tokens_in(response: requests.Response) -> list[str]:
+    """The campaign tokens of a page of the list, in its order."""
+    return [item["campaign_token"] for item in decoded(response)]
+
+
 def configured_tokens(config: Config) -> dict[str, list[str]]:
     """The campaign tokens of the apps that name some: `{"iOS": ["d9d5…"]}`."""
     apps = config["batch_legacy"]["apps"]
     return {app["name"]: app["campaign_tokens"] for app in apps if app.get("campaign_tokens")}
 
 
-def _slice(window: Window, app: str, token: str, name: str | None) -> StreamSlice:
+def _slice(window: Window, app: str, token: str, item: Mapping[str, Any]) -> StreamSlice:
     return StreamSlice(
         partition={"app": app, "campaign_token": token},
         cursor_slice=window.as_slice(),
-        extra_fields={"name": name, "configured": name is None},
+        extra_fields={"name": item.get("name"), "created": item.get("created_date")},
     )
 
 
@@ -134,7 +244,8 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
             "legacy_campaigns",
             what=f', app "{app["name"]}"',
             stream_slice=StreamSlice(partition={"app": app["name"]}, cursor_slice={}),
-            params={"limit": 1, "live": "true"},
+            params={"limit": 1},
+            page={"next_page_token": ListPage(part=1)},
         )
         for app in settings["apps"]
     ]
@@ -170,7 +281,7 @@ def _first_sync(settings: Settings, days: int) -> str:
 
 def _named_ids(settings: Settings) -> list[NamedIds]:
     apps = settings["apps"]
-    return [
+    named = [
         NamedIds(
             app["campaign_tokens"],
             what=f'"Campaign tokens" of the app "{app["name"]}"',
@@ -182,6 +293,9 @@ def _named_ids(settings: Settings) -> list[NamedIds]:
         for app in apps
         if app.get("campaign_tokens")
     ]
+    skipped = settings.get("skip_campaign_tokens")
+    what = '"Campaigns to skip" of "Batch MEP (legacy)"'
+    return named + ([NamedIds(skipped, what, stream="legacy_campaigns", column="campaign_token")] if skipped else [])
 
 
 BATCH_LEGACY = Vendor(

@@ -1,15 +1,15 @@
 """MoEngage: campaigns (`campaigns/meta`) and their statistics (`campaign-stats`)."""
 
 import base64
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from threading import Event, Lock
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import msgspec
+import orjson
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
@@ -19,11 +19,15 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.http.answers import decoded, taken
+from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.output.errors import transient_error
 from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
+from source_campaign_stats.sync.rows import RowOfAnswer
 from source_campaign_stats.vendors.records import as_array, as_object, documented_metrics, taken_out, with_timestamps
+
+LOGGER = logging.getLogger("airbyte")
 
 Leaf = tuple[str, str, str]
 
@@ -33,7 +37,8 @@ _GROUPS_OF_A_LEAF = {"performance_stats", "delivery_funnel", "conversion_goal_st
 _TOTALS = (("all_platforms",), ("all_locales", "all_locale"), ("all_variations",))
 _IDS_IN_A_CALL = 10
 _WALKS_OF_A_DAY = 4
-_SECONDS_TO_LEARN = 60
+_WALKS_OF_THE_LIST = 3
+_SECONDS_BETWEEN_WALKS = 5
 
 
 @dataclass
@@ -71,14 +76,11 @@ class MoEngageStatsExtractor(RecordExtractor):
 
 
 @dataclass
-class CampaignsNotReadYet(RecordFilter):
-    """Leaves out the campaigns that an earlier page of the day had, when the list moved or the day is walked again.
+class RowsOfOneAnswer(RecordFilter):
+    """Marks the rows of a page, so that a campaign's rows of one day all come from one answer, the last that has it.
 
     Two answers can differ in the leaves of a campaign, and `in_total` is right only within one of them.
     """
-
-    # For each day that is being read, the campaigns of its pages so far.
-    _read: WeakKeyDictionary[StreamSlice, set[str]] = field(default_factory=WeakKeyDictionary)
 
     def filter_records(
         self,
@@ -87,51 +89,113 @@ class CampaignsNotReadYet(RecordFilter):
         stream_slice: StreamSlice | None = None,
         next_page_token: Any = None,
     ) -> Iterable[Mapping[str, Any]]:
-        assert stream_slice is not None
-        read_before = self._read.get(stream_slice, set())
-        of_this_page = set()
+        answer = object()
         for record in records:
-            if record["campaign_id"] not in read_before:
-                of_this_page.add(record["campaign_id"])
-                yield record
-        self._read[stream_slice] = read_before | of_this_page
+            row = RowOfAnswer(record)
+            row.group, row.answer = record["campaign_id"], answer
+            yield row
+
+
+@dataclass
+class DayErrorHandler(VendorErrorHandler):
+    """Adds the contradiction of a campaign whose elements have a leaf twice, with other values."""
+
+    def contradiction(self, response: requests.Response) -> str | None:
+        for campaign_id, elements in decoded(response, StatsPage).data.items():
+            if len(elements) < 2:
+                continue
+            found: dict[Leaf, Any] = {}
+            for leaf, details in leaves(map(orjson.loads, map(bytes, elements))):
+                if found.setdefault(leaf, details) != details:
+                    return f"the campaign {campaign_id} has two elements with other values for {', '.join(leaf)}"
+        return None
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """The page of the list that is asked next, and what the pages before it and the walk before have shown."""
+
+    number: int = 1
+    seen: frozenset[str] = frozenset()
+    walk: int = 1
+    walk_before: frozenset[str] | None = None
+
+
+@dataclass
+class PagesOfTheList(PaginationStrategy):
+    """The pages of the list, until one is empty, and all of them again until two walks have the same campaigns.
+
+    The list is paged by number and has no documented order, so a page can hold what another one had, and a campaign
+    can be passed over. A page that is shorter than asked is documented as the last one, but a replica that lags, or a
+    filter after the paging, makes any page shorter.
+    """
+
+    page_size: int
+
+    @property
+    def initial_token(self) -> ListPage:
+        return ListPage()
+
+    def next_page_token(
+        self,
+        response: requests.Response,
+        last_page_size: int,
+        last_record: Record | None,
+        last_page_token_value: Any | None,
+        page_size_override: int | None = None,
+        stream_slice: StreamSlice | None = None,
+    ) -> ListPage | None:
+        page: ListPage = last_page_token_value or self.initial_token
+        of_this_page = campaign_ids_in(response)
+        if of_this_page:
+            return replace(page, number=page.number + 1, seen=page.seen.union(of_this_page))
+        if page.seen == page.walk_before:
+            return None
+        if page.walk == _WALKS_OF_THE_LIST:
+            raise transient_error(
+                f"the list had other campaigns each time that it was read, {page.walk} times. Try again later."
+            )
+        time.sleep(_SECONDS_BETWEEN_WALKS)
+        return ListPage(walk=page.walk + 1, walk_before=page.seen)
+
+    def get_page_size(self) -> int:
+        return self.page_size
 
 
 @dataclass(frozen=True)
 class Page:
     """The page of a day that is asked next, and what the pages before it have shown.
 
-    `campaign_ids` are the ids of this call, None for all campaigns; `seen` the campaigns of this batch of ids,
-    `total` the number of them that the last answer told, `has_shrunk` whether it fell during this walk.
+    `campaign_ids` are the ids of this call, None for all campaigns. `seen` are the campaigns of this walk, `seen_ever`
+    those of all walks; `total` is the number of them that the last answer told, `has_shrunk` whether it fell during
+    this walk; `walk_before` is what the walk before came to.
     """
 
     batch: int = 0
     offset: int = 0
     campaign_ids: list[str] | None = None
     seen: frozenset[str] = frozenset()
+    seen_ever: frozenset[str] = frozenset()
     total: int = 0
     has_shrunk: bool = False
     walk: int = 1
+    walk_before: tuple[int, frozenset[str]] | None = None
 
 
 @dataclass
 class PagesOfADay(PaginationStrategy):
     """The pages of one day: by `offset` through all campaigns, or through each ten of the configured ids.
 
-    A day is whole when as many campaigns were seen as the answer's `total_campaigns` says. If the list moved
-    while it was paged, campaigns are missing at the end: the day is then walked again (what comes twice is left
-    out), and fails when it stays incomplete.
+    A day is whole when as many campaigns were seen as the answer's `total_campaigns` says. If the list moved while it
+    was paged, campaigns are missing at the end: the day is then walked again, and fails when it stays incomplete. If
+    two walks have the same total and the same campaigns, nothing moves: that is how the vendor counts.
 
-    With ids, the vendor's page can be read as "the number of ids asked for", so that quiet campaigns are counted
-    and not shown. Which it is, the first such answer of a sync tells: however often it is asked again, it stays as
-    it is. The other workers wait for that, so that it is found out once.
+    With ids a call is one page, in which nothing can move. Its total can be the number of ids that were asked for, so
+    that quiet campaigns are counted and not shown.
     """
 
     config: Config
     page_size: int
-    _total_counts_ids: bool | None = None
-    _first_to_ask_again: Lock = field(default_factory=Lock)
-    _has_learned: Event = field(default_factory=Event)
 
     @property
     def initial_token(self) -> Page:
@@ -146,26 +210,21 @@ class PagesOfADay(PaginationStrategy):
         page_size_override: int | None = None,
         stream_slice: StreamSlice | None = None,
     ) -> Page | None:
-        page: Page = last_page_token_value or self.initial_token
+        asked: Page = last_page_token_value or self.initial_token
         answer: StatsPage = decoded(response, StatsPage)
-        total = answer.total_campaigns
-        seen = page.seen | answer.data.keys()
-        # A campaign that left the list moved another one onto a page that was asked before.
-        has_shrunk = page.has_shrunk or total < page.total
+        page = replace(
+            asked,
+            seen=asked.seen | answer.data.keys(),
+            seen_ever=asked.seen_ever | answer.data.keys(),
+            total=answer.total_campaigns,
+            # A campaign that left the list moved another one onto a page that was asked before.
+            has_shrunk=asked.has_shrunk or answer.total_campaigns < asked.total,
+        )
         pages_asked = page.offset // self.page_size + 1
         if max(answer.current_page, pages_asked) < answer.total_pages:
-            offset = page.offset + self.page_size
-            return replace(page, offset=offset, seen=seen, total=total, has_shrunk=has_shrunk)
-        if has_shrunk or not self._is_whole(total, seen, page):
-            if page.walk == _WALKS_OF_A_DAY:
-                raise transient_error(
-                    f"MoEngage says that there are {total} campaigns but shows only {len(seen)}, or changes the "
-                    f"number while it is read, also when asked {_WALKS_OF_A_DAY} times. Run the sync again later."
-                )
-            time.sleep(2**page.walk)
-            return Page(
-                page.batch, campaign_ids=page.campaign_ids, walk=page.walk + 1, seen=frozenset() if has_shrunk else seen
-            )
+            return replace(page, offset=page.offset + self.page_size)
+        if page.campaign_ids is None and not self._is_whole(page):
+            return self._anew(page)
         following = self._ids(page.batch + 1)
         return Page(page.batch + 1, campaign_ids=following) if following else None
 
@@ -176,24 +235,31 @@ class PagesOfADay(PaginationStrategy):
         ids = self.config["moengage"].get("campaign_ids")
         return ids[batch * _IDS_IN_A_CALL : (batch + 1) * _IDS_IN_A_CALL] if ids else None
 
-    def _is_whole(self, total: int, seen: frozenset[str], page: Page) -> bool:
-        asked = len(page.campaign_ids or ())
-        if len(seen) >= total:
-            if asked and (total < asked or page.walk > 1):
-                self._learn(total_counts_ids=False)
+    def _is_whole(self, page: Page) -> bool:
+        if not page.has_shrunk and len(page.seen_ever) >= page.total:
             return True
-        if total != asked:
+        if page.walk_before != (page.total, page.seen):
             return False
-        if page.walk == _WALKS_OF_A_DAY and self._total_counts_ids is None:
-            self._learn(total_counts_ids=True)
-        is_first_walk = page.walk == 1 and self._total_counts_ids is None
-        if is_first_walk and not self._first_to_ask_again.acquire(blocking=False):
-            self._has_learned.wait(_SECONDS_TO_LEARN)
-        return self._total_counts_ids is True
+        LOGGER.warning(
+            "MoEngage counts %s campaigns of a day and shows %s, each time it is asked: those that it shows are taken.",
+            page.total,
+            len(page.seen),
+        )
+        return True
 
-    def _learn(self, total_counts_ids: bool) -> None:
-        self._total_counts_ids = total_counts_ids
-        self._has_learned.set()
+    def _anew(self, page: Page) -> Page:
+        if page.walk == _WALKS_OF_A_DAY:
+            raise transient_error(
+                f"MoEngage says that there are {page.total} campaigns but shows only {len(page.seen)}, or changes the "
+                f"number while it is read, also when asked {_WALKS_OF_A_DAY} times. Run the sync again later."
+            )
+        time.sleep(2**page.walk)
+        return Page(
+            page.batch,
+            walk=page.walk + 1,
+            seen_ever=frozenset() if page.has_shrunk else page.seen_ever,
+            walk_before=(page.total, page.seen),
+        )
 
 
 def campaign_records(
@@ -235,6 +301,11 @@ def campaign_records(
     for leaf, record in records:
         record["in_total"] = leaf in counted
         yield record
+
+
+def campaign_ids_in(response: requests.Response) -> list[str]:
+    """The campaign ids of a page of the list."""
+    return [item["campaign_id"] for item in decoded(response)]
 
 
 def leaves(elements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Leaf, dict[str, Any]]]:
