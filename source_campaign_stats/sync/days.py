@@ -1,7 +1,9 @@
 """Which days a sync asks for: arithmetic with dates, without any request."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 ONE_DAY = timedelta(days=1)
 # The names under which a slice holds its first and last day; the manifest's `stream_interval` has them too.
@@ -19,6 +21,19 @@ class Window:
     @property
     def days(self) -> list[date]:
         return [self.first + ONE_DAY * n for n in range((self.last - self.first).days + 1)]
+
+    def parts(self, most: int) -> list["Window"]:
+        """Windows of at most so many days that make up this one, without gap or overlap.
+
+        Example: 2026-11-01 … 2026-11-05, at most 2 -> 01 … 02, 03 … 04, 05 … 05.
+        """
+        firsts = self.days[::most]
+        return [Window(first, min(first + ONE_DAY * (most - 1), self.last)) for first in firsts]
+
+    @classmethod
+    def of_slice(cls, stream_slice: Mapping[str, Any]) -> "Window":
+        """The days of a slice."""
+        return cls(date.fromisoformat(stream_slice[FIRST_DAY]), date.fromisoformat(stream_slice[LAST_DAY]))
 
     def as_slice(self) -> dict[str, str]:
         return {FIRST_DAY: self.first.isoformat(), LAST_DAY: self.last.isoformat()}

@@ -33,7 +33,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 from source_campaign_stats.http.session import follow_no_redirection, know_each_try, tell_a_broken_way
 from source_campaign_stats.settings.clock import today
 from source_campaign_stats.settings.vendor import NamedIds
-from source_campaign_stats.sync.campaigns import CampaignRouter
+from source_campaign_stats.sync.campaigns import CampaignRouter, ListedCampaigns
 from source_campaign_stats.sync.cursor import Asked, CampaignCursor, DayCursor, StateOutput, StatisticsCursor
 from source_campaign_stats.sync.engine import OutputQueue
 from source_campaign_stats.sync.lists import ListReader
@@ -85,7 +85,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     def create_custom_component(self, model: Any, config: Config, **kwargs: Any) -> Any:
         """A router reads its list through the same reader as the list's own stream."""
         component = super().create_custom_component(model, config, **kwargs)
-        if isinstance(component, CampaignRouter):
+        if isinstance(component, ListedCampaigns):
             component.list_reader = self._lists[component.campaigns.name]
         return component
 
@@ -117,7 +117,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         if isinstance(cursor, StatisticsCursor):
             column = next((named.column for named in self._named_ids if named.statistics == name), None)
             self._readers[name] = SliceReader(
-                retriever, cursor.outcomes, primary_key, cursor.places, self._as_lines, column
+                retriever, cursor.outcomes, primary_key, cursor.places, cursor.step, self._as_lines, column
             )
             return self._readers[name]
         self._lists[name] = ListReader(retriever, name, [primary_key] if isinstance(primary_key, str) else primary_key)
@@ -125,14 +125,13 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
 
     def lookup_of(self, named: NamedIds) -> Lookup:
         """How the ids that a person named are looked up, with what the streams of this factory have read."""
+        statistics = self._readers.get(named.statistics or "")
+        if named.stream is None:
+            return Lookup(named, None, [], statistics)
         partitions = self._streams[named.stream].generate_partitions()
         slices = [cast(StreamSlice, partition.to_slice()) for partition in partitions]
-        return Lookup(
-            named,
-            self._lists[named.stream],
-            [part for part in slices if named.partition.items() <= part.partition.items()],
-            self._readers[named.statistics].seen if named.statistics in self._readers else set(),
-        )
+        wanted = [part for part in slices if named.partition.items() <= part.partition.items()]
+        return Lookup(named, self._lists[named.stream], wanted, statistics)
 
     def create_http_requester(
         self, model: HttpRequester, config: Config, *args: Any, **kwargs: Any
@@ -185,21 +184,22 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             lookback=_days(model.lookback_window, config),
             earliest=_day(earliest, config) if earliest else None,
             at_once=self._at_once,
+            step=_days(model.step, config) if model.step else None,
         )
         states = StateOutput(stream_name, model.cursor_field, self._states, self._output)
         self._output.begins_with(stream_name, self._states.create_state_message(stream_name, None))
         return CampaignCursor(settings, states, router) if router else DayCursor(settings, states)
 
 
-def slices_at_once(workers: int, vendors: int) -> int:
-    """How many slices of one vendor are under way: a share of the workers, so that no vendor waits for another.
+def slices_at_once(workers: int, streams: int) -> int:
+    """How many slices of one statistics stream are under way: a share of the workers, so that none waits for another.
 
     With one crowd of workers, all of them would queue for the slowest vendor's budget while the others idle. Each
-    vendor's statistics keep one worker busy with handing out slices. A vendor alone has half of the workers: wide
-    answers that came wait in memory, and more of them make no sync faster (docs/performance.md).
-    Example: 20 workers and 3 vendors -> 5; 20 workers and 1 vendor -> 10.
+    stream keeps one worker busy with handing out slices. A stream alone has half of the workers: wide answers that
+    came wait in memory, and more of them make no sync faster (docs/performance.md).
+    Example: 20 workers and 3 streams -> 5; 20 workers and 1 stream -> 10.
     """
-    return max(min((workers - vendors) // vendors, workers // 2), 1)
+    return max(min((workers - streams) // streams, workers // 2), 1)
 
 
 def _rendered(template: Any, config: Config) -> str:
@@ -211,5 +211,5 @@ def _day(template: Any, config: Config) -> date:
 
 
 def _days(template: Any, config: Config) -> timedelta:
-    """`P30D` as a duration; a lookback is always told in days."""
+    """`P30D` as a duration; a lookback or a step is always told in days."""
     return timedelta(days=int(_rendered(template, config).removeprefix("P").removesuffix("D")))
