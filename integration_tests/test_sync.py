@@ -8,7 +8,7 @@ import pytest
 
 from integration_tests.conftest import STREAMS, World
 from integration_tests.process import command_with, run
-from integration_tests.sandbox import Sandbox, make_account
+from integration_tests.sandbox import PRIMARY_KEYS, Fault, Sandbox, make_account
 
 DAY = timedelta(days=1)
 
@@ -116,8 +116,6 @@ def test_days_with_quiet_campaigns_are_whole_however_the_vendor_counts_them(coun
 
 
 def test_lists_that_move_while_they_are_paged_give_each_item_once() -> None:
-    from integration_tests.sandbox import Fault
-
     account = make_account(seed=5, days=10, orchestrations=130, legacy_campaigns=[120, 2, 2], moengage_campaigns=33)
     with Sandbox(account) as sandbox:
         world = World(sandbox, account, days=4)
@@ -205,21 +203,7 @@ def test_a_campaign_that_appears_later_arrives_with_all_its_days_inside_the_look
         for stream in statistics:
             newest = {}
             for row in known[stream]:
-                newest[
-                    tuple(
-                        str(row.get(key))
-                        for key in (
-                            "date",
-                            "orchestration_id",
-                            "app",
-                            "campaign_token",
-                            "campaign_id",
-                            "platform",
-                            "locale",
-                            "variation",
-                        )
-                    )
-                ] = row
+                newest[tuple(row[column] for column in PRIMARY_KEYS[stream])] = row
             expected = sandbox.expected(stream, world.first_day, world.last_day, world.config)
             assert len(newest) == len(expected), stream
 
@@ -269,3 +253,31 @@ def test_the_last_day_is_yesterday_in_the_time_zone_unless_today_is_included(
     run("read", world.config, world.sandbox.environment, streams=["moengage_campaign_stats"], executable=clock)
     asked = max(request.body["start_date"] for request in world.sandbox.calls("moengage_stats"))
     assert asked == str(today - last * DAY)
+
+
+def test_years_of_transactional_messages_come_in_windows_without_gap_or_overlap_and_a_day_later_only_the_lookback() -> (
+    None
+):
+    stream = "legacy_transactional_stats"
+    account = make_account(seed=21, days=400, orchestrations=0, legacy_campaigns=1, moengage_campaigns=0)
+    with Sandbox(account) as sandbox:
+        world = World(sandbox, account, days=390)
+        world.config["batch_legacy"]["lookback_days"] = 0
+        first = run("read", world.config, sandbox.environment, streams=[stream])
+        windows = [(*one.query["since"], *one.query["until"]) for one in sandbox.calls("legacy_transactional")]
+        assert first.exit_code == 0, first.text[-3000:]
+        assert not world.faults(first, (stream,))
+        assert Counter(windows) == {window: 4 for window in windows_of(world.first_day, world.last_day)}
+        sandbox.clear()
+        sandbox.restate(world.last_day, world.last_day, fraction=1.0)
+        second = run("read", world.config, sandbox.environment, streams=[stream], state=first.states)
+        world.first_day = world.last_day
+        assert not world.faults(second, (stream,))
+        windows = [(*one.query["since"], *one.query["until"]) for one in sandbox.calls("legacy_transactional")]
+        assert Counter(windows) == {(str(world.last_day), str(account.today)): 4}
+
+
+def windows_of(first: date, last: date) -> list[tuple[str, str]]:
+    """The windows of a long time: 178 days each, and the rest."""
+    starts = [first + n * DAY for n in range(0, (last - first).days + 1, 178)]
+    return [(str(start), str(min(start + 177 * DAY, last))) for start in starts]
