@@ -13,7 +13,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 
-from source_campaign_stats.http.answers import documented_type
+from source_campaign_stats.http.answers import documented_type, read
 from source_campaign_stats.http.way import broken_way
 from source_campaign_stats.output.errors import ItemGoneError, ItemRefusedError
 
@@ -73,7 +73,7 @@ class VendorErrorHandler(DefaultErrorHandler):
         try:
             # msgspec passes over texts that it need not know.
             body.decode()
-            self._documented.decode(body)
+            read(body, self._documented)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return str(error)
         return None
