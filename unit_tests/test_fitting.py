@@ -310,9 +310,13 @@ def test_a_record_with_what_the_vendor_added_is_compared_while_it_is_parsed(monk
 
 
 def test_names_without_end_are_not_all_learnt() -> None:
-    rows = [fitted(f'{{"sent": 1, "campaign_{n}": 2}}', WIDE) for n in range(200)]
+    columns = Columns(schema_of("orchestration_stats"), {"platforms": "platform"})
+
+    rows = [fitted(f'{{"sent": 1, "campaign_{n}": 2}}', columns) for n in range(200)]
 
     assert rows == [{"sent": 1, f"campaign_{n}": 2} for n in range(200)]
+    assert columns.as_sent is not None
+    assert len(columns.as_sent.added) == 50
 
 
 def test_a_record_that_fits_as_it_is_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ class _AsSent:
 
     def __init__(self, schema: Mapping[str, Any], names: Mapping[str, str]) -> None:
         self._schema, self._names = schema, names
-        self._added: frozenset[str] = frozenset()
+        self.added: frozenset[str] = frozenset()
         self._lock = Lock()
         self._decoder = self._made()
 
@@ -103,16 +103,16 @@ class _AsSent:
 
     def _learns(self, name: str) -> bool:
         with self._lock:
-            if name not in self._added:
+            if name not in self.added:
                 # A name of the schema's own would come out as the column, and not have been compared with it.
-                if name in self._names or len(self._added) == _NAMES_LEARNT:
+                if name in self._names or len(self.added) == _NAMES_LEARNT:
                     return False
-                self._added |= {name}
+                self.added |= {name}
                 self._decoder = self._made()
         return True
 
     def _made(self) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(_type_as_sent(self._schema, self._names, self._added))
+        return msgspec.json.Decoder(_type_as_sent(self._schema, self._names, self.added))
 
 
 def fitted(texts: Sequence[msgspec.Raw], shape: Shape, columns: Columns) -> Iterable[Item]:
