@@ -73,6 +73,15 @@ def test_a_line_is_what_the_cdk_prints_for_the_record(data: dict[str, Any]) -> N
     assert line == AirbyteEntrypoint.airbyte_message_to_string(AirbyteMessage(Type.RECORD, record=record)) + "\n"
 
 
+def test_a_whole_number_beyond_64_bits_is_printed_exactly() -> None:
+    data = {"name": "Été 🎉", "sent": 2**64, "other_metrics": {"read": -(2**63) - 1}, "parts": [{"sent": 10**40}]}
+
+    line = record_line("orchestrations", data)
+
+    assert line.endswith(b"}\n")
+    assert json.loads(line)["record"]["data"] == data
+
+
 def test_all_records_are_handed_over_in_their_order() -> None:
     handed = handed_over(1000, size=1000)
 
