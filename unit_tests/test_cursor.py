@@ -1,7 +1,9 @@
 """The state moves over days without a gap, and only over what was read."""
 
 import itertools
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +16,13 @@ from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.output.errors import transient_error
+from source_campaign_stats.sync import cursor as cursor_module
 from source_campaign_stats.sync.campaigns import CampaignRouter
-from source_campaign_stats.sync.cursor import DayCursor
+from source_campaign_stats.sync.cursor import Asked, CampaignCursor, DayCursor, StateOutput, StatisticsCursor
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import Fate, Outcome
+from source_campaign_stats.sync.state import Key
+from unit_tests.builders import state_of
 
 PRINTED: list[AirbyteMessage] = []
 
@@ -28,47 +33,95 @@ def nothing_printed_yet() -> None:
 
 
 class Campaigns(CampaignRouter):
-    """A router whose list has these campaigns, or fails."""
+    """A router whose list has these campaigns, each created a minute after the one before, or fails."""
+
+    unit = "campaigns"
 
     def __init__(self, names: Iterable[str] = (), error: Exception | None = None) -> None:
         self.names, self.error = list(names), error
+        self.created: dict[str, str] = {}
+        self.windows: list[Window] = []
+        self.lists_read = 0
 
-    def slices_within(self, window: Window) -> list[StreamSlice]:
+    def slices_within(self, window: Window, owed: Collection[Key] = ()) -> list[StreamSlice]:
         if self.error:
             raise self.error
+        self.windows.append(window)
         return [
-            StreamSlice(partition={"orchestration_id": name}, cursor_slice=window.as_slice()) for name in self.names
+            StreamSlice(
+                partition={"orchestration_id": name},
+                cursor_slice=window.as_slice(),
+                extra_fields={"created": self.created.get(name, f"2026-01-01T{number:06}")},
+            )
+            for number, name in enumerate(self.names)
         ]
+
+    def read_list_anew(self) -> None:
+        self.lists_read += 1
+
+    def exist(self, keys: Collection[Key]) -> set[Key]:
+        return {(name,) for name in self.names} & set(keys)
 
 
 def cursor(
-    first: str = "2026-11-16", state: dict[str, Any] | None = None, router: CampaignRouter | None = None
-) -> DayCursor:
-    """A cursor over the days from `first` to 2026-11-20, two of which are read again."""
-    return DayCursor(
+    first: str = "2026-11-16",
+    state: dict[str, Any] | None = None,
+    router: CampaignRouter | None = None,
+    last: str = "2026-11-20",
+    earliest: date | None = None,
+) -> Any:
+    """A cursor over the days from `first` to `last`, two of which are read again."""
+    end = date.fromisoformat(last)
+    asked = Asked(
         stream_name="stats",
         cursor_field="date",
-        state=state or {},
         start=date.fromisoformat(first),
-        last=date(2026, 11, 20),
-        today=date(2026, 11, 21),
+        last=end,
+        today=end + timedelta(days=1),
         lookback=timedelta(days=2),
-        earliest=None,
-        router=router,
+        earliest=earliest,
         at_once=10_000,
-        state_manager=ConnectorStateManager(),
-        output=Mock(emit_message=PRINTED.append),
     )
+    states = ConnectorStateManager(state=state_of({"stats": state}) if state else [])
+    output = StateOutput("stats", "date", states, Mock(emit_message=PRINTED.append))
+    return CampaignCursor(asked, output, router) if router else DayCursor(asked, output)
 
 
-def close(days: DayCursor, part: StreamSlice) -> None:
+def close(days: StatisticsCursor, part: StreamSlice, fate: Fate = Fate.READ, records: int = 1) -> None:
+    days.outcomes.settle(part, Outcome(fate, records, message="was refused"))
     days.close_partition(Mock(to_slice=lambda: part))
+
+
+def handed_out(days: StatisticsCursor) -> list[StreamSlice]:
+    """The slices that are handed out before the first one is closed."""
+    generator = iter(days.stream_slices())
+    slices = [next(generator)]
+    while len(slices) < len(days.outcomes.slices):
+        slices.append(next(generator))
+    return slices
+
+
+def sync(
+    days: StatisticsCursor, until: int | None = None, refused: Collection[str] = ()
+) -> tuple[list[str], AirbyteTracedException | None]:
+    """Reads the slices one after the other, `until` so many were asked; the names that were asked, and the verdict."""
+    asked: list[str] = []
+    try:
+        for part in days.stream_slices():
+            if until is not None and len(asked) == until:
+                break
+            name = str(next(iter(part.partition.values()), part["start_time"]))
+            asked.append(name)
+            close(days, part, Fate.REFUSED if name in refused else Fate.READ)
+    except AirbyteTracedException as error:
+        return asked, error
+    return asked, None
 
 
 def printed() -> list[dict[str, Any]]:
     """The states that were put out so far in this test."""
     messages: list[Any] = PRINTED
-    return [dict(message.state.stream.stream_state.__dict__) for message in messages]
+    return [json.loads(json.dumps(message.state.stream.stream_state.__dict__)) for message in messages]
 
 
 @pytest.mark.parametrize("order", [*itertools.permutations(range(4))], ids=str)
@@ -76,7 +129,7 @@ def test_the_state_is_the_last_day_before_which_none_is_missing_in_whatever_orde
     order: tuple[int, ...],
 ) -> None:
     days = cursor("2026-11-17")
-    slices = list(days.stream_slices())
+    slices = list(handed_out(days))
     closed: set[int] = set()
     for number in order:
         close(days, slices[number])
@@ -86,81 +139,138 @@ def test_the_state_is_the_last_day_before_which_none_is_missing_in_whatever_orde
         assert dict(days.state) == expected, f"after {sorted(closed)}"
 
 
-def test_a_day_that_is_missing_stops_the_state(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_day_that_is_missing_stops_the_state_and_is_told() -> None:
     days = cursor()
-    slices = list(days.stream_slices())
-    days.outcomes.settle(slices[2], Outcome(Fate.NOT_ASKED))
-    for part in slices:
-        close(days, part)
+    _, error = sync(days, refused=["2026-11-18"])
 
     assert dict(days.state) == {"date": "2026-11-17"}
+    assert "2026-11-18: was refused" in str(error)
 
 
 def test_the_state_does_not_go_back_while_the_lookback_is_read() -> None:
-    days = cursor(state={"date": "2026-11-19"})
-    for part in days.stream_slices():
-        close(days, part)
+    sync(cursor(state={"date": "2026-11-19"}))
 
     assert [state["date"] for state in printed()] == ["2026-11-19"] * 3 + ["2026-11-20"]
 
 
 def test_there_is_a_slice_for_each_day_of_the_window() -> None:
-    slices = list(cursor(state={"date": "2026-11-19"}).stream_slices())
+    asked, _ = sync(cursor(state={"date": "2026-11-19"}))
 
-    assert [(part["start_time"], part["end_time"]) for part in slices] == [
-        (of, of) for of in ("2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20")
-    ]
+    assert asked == ["2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20"]
 
 
-def test_a_stream_of_campaigns_moves_its_state_once_after_the_last_one() -> None:
-    days = cursor(router=Campaigns("abc"))
-    slices = list(days.stream_slices())
-    assert {(part["start_time"], part["end_time"]) for part in slices} == {("2026-11-16", "2026-11-20")}
-    for part in slices[:-1]:
-        close(days, part)
-    assert printed() == []
+# --- Campaigns --------------------------------------------------------------------------------------------------------
 
-    close(days, slices[-1])
 
+def test_a_stream_of_campaigns_moves_its_state_after_the_last_one() -> None:
+    router = Campaigns("abc")
+    asked, error = sync(cursor(router=router))
+
+    assert (asked, error) == (["a", "b", "c"], None)
+    assert router.windows == [Window(date(2026, 11, 16), date(2026, 11, 20))]
     assert printed() == [{"date": "2026-11-20"}]
 
 
 def test_a_stream_without_campaigns_moves_its_state() -> None:
     days = cursor(router=Campaigns())
 
-    assert list(days.stream_slices()) == []
+    assert sync(days) == ([], None)
     assert dict(days.state) == {"date": "2026-11-20"}
 
 
-def test_a_refused_campaign_keeps_the_state_and_is_told_at_the_end() -> None:
-    days = cursor(router=Campaigns("ab"), state={"date": "2026-11-18"})
-    slices = list(days.stream_slices())
-    days.outcomes.settle(slices[0], Outcome(Fate.REFUSED, message="was refused"))
-    close(days, slices[0])
+def test_a_refused_campaign_is_owed_from_its_first_day_on_and_told_at_the_end() -> None:
+    days = cursor(router=Campaigns("abc"), state={"date": "2026-11-19"})
 
-    with pytest.raises(AirbyteTracedException, match="a: was refused"):
-        close(days, slices[1])
+    asked, error = sync(days, refused="b")
 
-    assert dict(days.state) == {"date": "2026-11-18"}
+    assert asked == ["a", "b", "c"]
+    assert "b: was refused" in str(error)
+    assert dict(days.state) == {"date": "2026-11-20", "owed": [["b", "2026-11-17"]]}
+
+
+def test_a_refused_campaign_that_is_listed_no_more_was_deleted() -> None:
+    router = Campaigns("abc")
+    days = cursor(router=router)
+    slices = days.stream_slices()
+    for part in slices:
+        name = part["orchestration_id"]
+        close(days, part, Fate.REFUSED if name == "b" else Fate.READ)
+        router.names = ["a", "c"]
+
+    assert router.lists_read == 1
+    assert dict(days.state) == {"date": "2026-11-20"}
+
+
+def test_the_list_is_not_read_again_when_nothing_is_missing_or_only_what_was_missing_before() -> None:
+    router = Campaigns("abc")
+    sync(cursor(router=router))
+    sync(cursor(router=router, state={"date": "2026-11-20", "owed": [["b", "2026-11-01"]]}), refused="b")
+
+    assert router.lists_read == 0
+
+
+def test_an_owed_campaign_is_asked_from_its_day_on_until_it_answers() -> None:
+    state = {"date": "2026-11-19", "owed": [["b", "2026-11-03"]]}
+    days = cursor("2026-11-01", state=state, router=Campaigns("abc"))
+    slices = list(handed_out(days))
+    assert {part["orchestration_id"]: part["start_time"] for part in slices} == {
+        "a": "2026-11-17",
+        "b": "2026-11-03",
+        "c": "2026-11-17",
+    }
+
+    for fate, expected in ((Fate.REFUSED, state | {"date": "2026-11-20"}), (Fate.READ, {"date": "2026-11-20"})):
+        days = cursor("2026-11-01", state=state, router=Campaigns("abc"))
+        sync(days, refused="b" if fate is Fate.REFUSED else "")
+        assert dict(days.state) == expected
+
+
+def test_no_owed_campaign_is_asked_for_days_that_the_vendor_no_longer_has() -> None:
+    state = {"date": "2026-11-19", "owed": [["b", "2026-05-03"]]}
+    days = cursor("2026-11-01", state=state, router=Campaigns("b"), earliest=date(2026, 5, 20))
+
+    assert [part["start_time"] for part in handed_out(days)] == ["2026-05-20"]
+
+
+def test_an_owed_campaign_that_is_listed_no_more_owes_nothing() -> None:
+    days = cursor(state={"date": "2026-11-19", "owed": [["x", "2026-11-01"]]}, router=Campaigns("a"))
+
+    assert sync(days) == (["a"], None)
+    assert dict(days.state) == {"date": "2026-11-20"}
+
+
+def test_ten_refusals_in_a_row_are_owed_by_nobody() -> None:
+    names = [f"c{number:02}" for number in range(40)]
+    days = cursor(router=Campaigns(names), state={"date": "2026-11-18"})
+
+    for part in days.stream_slices():
+        name = part["orchestration_id"]
+        close(days, part, Fate.READ if name < "c10" else Fate.REFUSED)
+    days.ensure_at_least_one_state_emitted()
+
+    state = dict(days.state)
+    assert state["date"] == "2026-11-18"
+    assert "owed" not in state
+    assert state["under_way"]["place"][-1] == "c09", "the refused ones are asked again, the read ones are not"
 
 
 def test_an_ended_stream_moves_no_state() -> None:
     days = cursor(router=Campaigns("ab"), state={"date": "2026-11-18"})
-    slices = list(days.stream_slices())
+    slices = list(handed_out(days))
     days.outcomes.end(transient_error("over"))
     for part in slices:
-        days.outcomes.settle(part, Outcome(Fate.NOT_ASKED))
-        close(days, part)
+        close(days, part, Fate.NOT_ASKED)
     days.ensure_at_least_one_state_emitted()
 
     assert dict(days.state) == {"date": "2026-11-18"}
     assert printed() == [{"date": "2026-11-18"}]
 
 
-def test_a_stream_that_ended_makes_no_further_slices() -> None:
-    days = cursor(router=Campaigns("abc"))
-    slices = days.stream_slices()
-    made = [next(iter(slices))]
+@pytest.mark.parametrize("router", [Campaigns("abcdef"), None], ids=["campaigns", "days"])
+def test_a_stream_that_ended_makes_no_further_slices(router: Campaigns | None) -> None:
+    days = cursor(router=router)
+    slices = iter(days.stream_slices())
+    made = [next(slices)]
     days.outcomes.end(transient_error("over"))
 
     assert len(made + list(slices)) == 1
@@ -169,23 +279,160 @@ def test_a_stream_that_ended_makes_no_further_slices() -> None:
 def test_a_list_that_fails_moves_no_state_and_says_which_stream_it_was_for() -> None:
     days = cursor(router=Campaigns(error=transient_error("page 2 is gone")), state={"date": "2026-11-18"})
 
-    with pytest.raises(AirbyteTracedException, match=r"stats: the list .* page 2 is gone"):
-        list(days.stream_slices())
+    _, error = sync(days)
 
+    assert re.search("stats: the list .* page 2 is gone", str(error))
     assert dict(days.state) == {"date": "2026-11-18"}
     assert days.outcomes.has_ended
 
 
+# --- Going on ---------------------------------------------------------------------------------------------------------
+
+
+NAMES = [f"c{number:03}" for number in range(240)]
+
+
+def died(until: int, state: dict[str, Any] | None = None, last: str = "2026-11-20") -> dict[str, Any]:
+    """The last state of a sync that died when so many campaigns had been asked."""
+    PRINTED.clear()
+    sync(cursor(router=Campaigns(NAMES), state=state, last=last), until=until)
+    found = printed()
+    return found[-1] if found else state or {}
+
+
+@pytest.mark.parametrize("until", [0, 49, 50, 51, 99, 100, 239])
+def test_a_sync_goes_on_where_the_last_one_died(until: int) -> None:
+    state = died(until)
+    assert "date" not in state, "no sync was whole yet"
+    days = cursor(router=Campaigns(NAMES), state=state)
+
+    asked, error = sync(days)
+
+    assert asked == NAMES[until // 50 * 50 :], "at most 49 campaigns are asked twice"
+    assert error is None
+    assert dict(days.state) == {"date": "2026-11-20"}
+
+
+def test_a_checkpoint_comes_at_least_every_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter(range(0, 10_000, 25))
+    monkeypatch.setattr(cursor_module.time, "monotonic", lambda: next(seconds))
+    sync(cursor(router=Campaigns(NAMES)), until=10)
+
+    assert len(printed()) >= 3
+
+
+def test_the_day_of_the_last_whole_sync_stays_until_the_next_one_is_whole() -> None:
+    state = died(100, {"date": "2026-11-19"})
+
+    assert state["date"] == "2026-11-19"
+    assert state["under_way"] | {"checksums": ""} == {
+        "first": "2026-11-17",
+        "last": "2026-11-20",
+        "place": ["2026-01-01T000099", "c099"],
+        "beyond": [],
+        "checksums": "",
+    }
+
+
+def test_after_midnight_the_rest_is_asked_up_to_the_new_day_and_then_the_others_like_daily() -> None:
+    state = died(100)
+    router = Campaigns(NAMES)
+    days = cursor(router=router, state=state, last="2026-11-21")
+
+    asked, error = sync(days)
+
+    assert error is None
+    assert asked == [*NAMES[100:], *NAMES[:100]], "each once"
+    assert router.windows == [
+        Window(date(2026, 11, 16), date(2026, 11, 21)),
+        Window(date(2026, 11, 18), date(2026, 11, 21)),
+    ]
+    assert dict(days.state) == {"date": "2026-11-21"}
+
+
+def test_several_deaths_in_a_row_ask_no_campaign_more_often_than_they_must() -> None:
+    state: dict[str, Any] = {}
+    asked: list[str] = []
+    for _ in range(4):
+        PRINTED.clear()
+        asked += sync(cursor(router=Campaigns(NAMES), state=state), until=70)[0]
+        state = printed()[-1]
+    rest, _ = sync(cursor(router=Campaigns(NAMES), state=state))
+    asked += rest
+
+    assert set(asked) == set(NAMES)
+    assert len(asked) <= len(NAMES) + 4 * 20
+
+
+def test_deaths_over_midnights_promise_no_day_that_was_not_read() -> None:
+    state = died(100)
+    PRINTED.clear()
+    sync(cursor(router=Campaigns(NAMES), state=state, last="2026-11-21"), until=200)
+    states = printed()
+
+    assert [found.get("date") for found in states] == [None, None, "2026-11-20", "2026-11-20"], (
+        "140 more end the first sync"
+    )
+    asked, _ = sync(cursor(router=Campaigns(NAMES), state=states[-1], last="2026-11-22"))
+    assert set(asked) == set(NAMES)
+
+
+@pytest.mark.parametrize("created", ["", "2025-01-01", "2026-01-01T000050", "2030-01-01"])
+def test_a_campaign_that_was_created_in_between_is_asked_wherever_it_stands(created: str) -> None:
+    state = died(100)
+    router = Campaigns([*NAMES, "new"])
+    router.created["new"] = created
+
+    asked, _ = sync(cursor(router=router, state=state))
+
+    assert "new" in asked
+    assert len(asked) <= 1 + 140 + 5
+
+
+def test_a_campaign_that_vanished_in_between_is_not_asked() -> None:
+    asked, error = sync(cursor(router=Campaigns(NAMES[5:-5]), state=died(100)))
+
+    assert error is None
+    assert set(asked) >= set(NAMES[100:-5])
+    assert len(asked) <= 135 + 10
+
+
+def test_what_was_refused_before_the_death_is_owed_and_asked_when_the_sync_goes_on() -> None:
+    sync(cursor(router=Campaigns(NAMES)), until=100, refused=["c007", "c050"])
+    state = printed()[-1]
+    assert state["owed"] == [["c007", "2026-11-16"], ["c050", "2026-11-16"]]
+    days = cursor(router=Campaigns(NAMES), state=state)
+
+    asked, error = sync(days, refused=["c050"])
+
+    assert asked == ["c007", "c050", *NAMES[100:]]
+    assert "c050" in str(error)
+    assert dict(days.state) == {"date": "2026-11-20", "owed": [["c050", "2026-11-16"]]}
+
+
+def test_states_stay_small() -> None:
+    names = [f"orchestration_{number:032x}" for number in range(4000)]
+    days = cursor(router=Campaigns(names), state={"date": "2026-11-18"})
+    slices = list(handed_out(days))
+    for number, part in enumerate(slices[150:]):
+        # A hundred at the head are slow, every 30th is refused.
+        close(days, part, Fate.REFUSED if number % 45 == 7 and number < 4000 else Fate.READ)
+    for part in slices[:150]:
+        close(days, part)
+
+    sizes = [len(json.dumps(state)) for state in printed()]
+    assert max(sizes) <= 16_000
+    assert len(json.dumps(died(5000))) <= 400
+
+
 @pytest.mark.parametrize(("state", "days"), [("2026-11-21", 2), ("2026-11-22", 3), ("2026-11-23", 3)])
 def test_a_state_up_to_two_days_ahead_reads_the_last_whole_days_again_and_stays(state: str, days: int) -> None:
-    cursor_ahead = cursor(state={"date": state})
+    ahead = cursor(state={"date": state})
 
-    slices = list(cursor_ahead.stream_slices())
-    for part in slices:
-        close(cursor_ahead, part)
+    asked, _ = sync(ahead)
 
-    assert [part["start_time"] for part in slices] == ["2026-11-18", "2026-11-19", "2026-11-20"][-days:]
-    assert dict(cursor_ahead.state) == {"date": state}
+    assert asked == ["2026-11-18", "2026-11-19", "2026-11-20"][-days:]
+    assert dict(ahead.state) == {"date": state}
 
 
 def test_a_state_further_ahead_is_refused() -> None:
@@ -199,11 +446,3 @@ def test_records_do_not_move_the_state() -> None:
 
     assert dict(days.state) == {}
     assert days.should_be_synced(SimpleNamespace(data={"date": "1999-01-01"}))  # type: ignore[arg-type]
-
-
-def test_the_state_that_is_printed_is_small() -> None:
-    days = cursor(router=Campaigns(map(str, range(5000))))
-    for part in days.stream_slices():
-        close(days, part)
-
-    assert printed() == [{"date": "2026-11-20"}]

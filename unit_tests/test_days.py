@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from source_campaign_stats.sync.days import Window, window_to_ask
-from source_campaign_stats.sync.state import day_in_state
+from source_campaign_stats.sync.state import StreamState, UnderWay, state_in
 
 START, LAST = date(2026, 11, 1), date(2026, 11, 20)
 
@@ -70,7 +70,45 @@ def test_a_window_names_both_its_ends() -> None:
     ids=str,
 )
 def test_the_day_is_found_in_states_of_every_shape(state: dict[str, Any], expected: date | None) -> None:
-    assert day_in_state(state, "date") == expected
+    assert state_in(state, "date") == StreamState(expected)
+
+
+EVERYTHING = StreamState(
+    nov(19),
+    {("iOS", "b"): nov(3), ("iOS", "a"): nov(1)},
+    UnderWay(nov(1), nov(20), ("2026-01-31T10:00:00Z", "iOS", "c"), frozenset({("iOS", "e"), ("iOS", "d")}), "0f"),
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "written"),
+    [
+        (StreamState(), {}),
+        (StreamState(nov(20)), {"date": "2026-11-20"}),
+        (
+            StreamState(nov(20), {("o2",): nov(3), ("o1",): nov(1)}),
+            {"date": "2026-11-20", "owed": [["o1", "2026-11-01"], ["o2", "2026-11-03"]]},
+        ),
+        (
+            EVERYTHING,
+            {
+                "date": "2026-11-19",
+                "owed": [["iOS", "a", "2026-11-01"], ["iOS", "b", "2026-11-03"]],
+                "under_way": {
+                    "first": "2026-11-01",
+                    "last": "2026-11-20",
+                    "place": ["2026-01-31T10:00:00Z", "iOS", "c"],
+                    "beyond": [["iOS", "d"], ["iOS", "e"]],
+                    "checksums": "0f",
+                },
+            },
+        ),
+    ],
+    ids=["nothing", "at rest", "owed", "under way"],
+)
+def test_what_is_written_is_what_is_read(state: StreamState, written: dict[str, Any]) -> None:
+    assert state.written("date") == written
+    assert state_in(written, "date") == state
 
 
 @pytest.mark.parametrize(
@@ -82,6 +120,13 @@ def test_the_day_is_found_in_states_of_every_shape(state: dict[str, Any], expect
         ),
         {"other": "2026-11-19"},
         {"date": "2026-11-19", "other": 1},
+        {"owed": {"o1": "2026-11-19"}},
+        {"owed": [["o1", 5]]},
+        {"owed": [[7, "2026-11-19"]]},
+        {"owed": 3},
+        {"under_way": {"first": "2026-11-01"}},
+        {"under_way": [1]},
+        EVERYTHING.written("date") | {"under_way": EVERYTHING.written("date")["under_way"] | {"place": [1, 2]}},
         {"states": [{"partition": {"id": "a"}, "cursor": {"date": "2026-11-19"}}]},
         {"use_global_cursor": True, "state": "2026-11-19"},
     ],
@@ -89,4 +134,4 @@ def test_the_day_is_found_in_states_of_every_shape(state: dict[str, Any], expect
 )
 def test_a_state_of_another_shape_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        day_in_state(state, "date")
+        state_in(state, "date")

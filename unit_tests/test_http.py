@@ -13,8 +13,9 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_campaign_stats.http.answers import decoded, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.http.keys import KeyHeaders
+from source_campaign_stats.http.tries import Patience, patience, tries_of
 from source_campaign_stats.http.waiting import VendorWait
-from source_campaign_stats.output.errors import ItemGoneError, ItemRefusedError
+from source_campaign_stats.output.errors import ItemRefusedError
 from source_campaign_stats.vendors.batch import OrchestrationDays, OrchestrationListErrorHandler
 
 
@@ -142,20 +143,137 @@ def test_too_many_requests_is_a_limit() -> None:
     assert decision(response("", 429)).response_action == ResponseAction.RATE_LIMITED
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 422])
-def test_a_refusal_ends_the_stream_and_quotes_the_vendor(status: int) -> None:
-    resolution = decision(response('{"error_message": "wrong day", "error_code": "X"}', status))
+def again(answer: requests.Response, **settings: Any) -> ErrorResolution:
+    """What is decided when the same request is answered in the same way twice."""
+    judge = handler(**settings)
+    judge.interpret_response(answer)
+    return judge.interpret_response(answer)
 
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_ends_the_stream_at_once_and_quotes_the_vendor(status: int) -> None:
+    resolution = decision(response('{"error_message": "wrong key", "error_code": "X"}', status))
+
+    assert resolution.response_action == ResponseAction.FAIL
+    assert "wrong key" in str(resolution.error_message)
+
+
+@pytest.mark.parametrize("status", [400, 402, 404, 405, 410, 422, 451])
+def test_another_refusal_is_believed_when_it_comes_twice(status: int) -> None:
+    answer = response('{"error_message": "wrong day", "error_code": "X"}', status)
+
+    assert decision(response("", status)).response_action == ResponseAction.RETRY
+    resolution = again(answer)
     assert resolution.response_action == ResponseAction.FAIL
     assert "wrong day" in str(resolution.error_message)
 
 
-@pytest.mark.parametrize("error", [ItemGoneError, ItemRefusedError])
-def test_a_status_that_is_about_one_campaign_is_raised_as_such(error: type[Exception]) -> None:
-    kind = "one_campaign_gone" if error is ItemGoneError else "one_campaign_refused"
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 422])
+def test_a_refusal_that_is_about_one_campaign_is_raised_as_such_when_it_comes_twice(status: int) -> None:
+    answer = response('{"error_message": "unknown id"}', status)
 
-    with pytest.raises(error, match=r"Deleted\. \(Batch said: unknown id\)"):
-        decision(response('{"error_message": "unknown id"}', 404), **{kind: {404: "Deleted."}})
+    with pytest.raises(ItemRefusedError, match=rf"refused it \({status}: unknown id\)\. Skip it\."):
+        again(answer, about_one="Skip it.")
+
+
+@pytest.mark.parametrize(("status", "account"), [(401, [401]), (403, [401, 403])])
+def test_what_is_about_the_account_is_not_about_one_campaign(status: int, account: list[int]) -> None:
+    resolution = decision(response("", status), about_one="Skip it.", about_the_account=account)
+
+    assert resolution.response_action == ResponseAction.FAIL
+
+
+def test_another_answer_in_between_does_not_make_a_refusal_the_first_one_again() -> None:
+    judge, answer = handler(about_one="Skip it."), response("", 404)
+    judge.interpret_response(answer)
+    answer.status_code = 500
+    judge.interpret_response(answer)
+    answer.status_code = 404
+
+    with pytest.raises(ItemRefusedError):
+        judge.interpret_response(answer)
+
+
+def test_an_empty_page_is_believed_when_it_comes_twice() -> None:
+    answer = response('{"orchestrations": [], "has_more": false}')
+    settings: dict[str, Any] = {"documented_answer": ORCHESTRATIONS, "doubts_empty_pages": True}
+
+    assert decision(answer, **settings).response_action == ResponseAction.RETRY
+    assert again(answer, **settings).response_action == ResponseAction.SUCCESS
+    assert decision(answer, documented_answer=ORCHESTRATIONS).response_action == ResponseAction.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("rows", "action"),
+    [
+        ('{"date": "2026-11-20", "sent": 1}, {"sent": 1, "date": "2026-11-20"}', ResponseAction.SUCCESS),
+        ('{"date": "2026-11-20", "sent": 1}, {"date": "2026-11-20", "sent": 2}', ResponseAction.RETRY),
+        ('{"date": "2026-11-20", "sent": 1}, {"date": "2026-11-21", "sent": 2}', ResponseAction.SUCCESS),
+    ],
+    ids=["the same", "other numbers", "other days"],
+)
+def test_two_rows_of_a_day_with_other_numbers_are_a_contradiction(rows: str, action: ResponseAction) -> None:
+    resolution = decision(response(f'{{"details": [{rows}]}}'))
+
+    assert resolution.response_action == action
+    if action == ResponseAction.RETRY:
+        assert "two rows of date 2026-11-20 with other values" in str(resolution.error_message)
+
+
+def test_an_error_of_the_vendor_that_comes_as_200_is_quoted() -> None:
+    resolution = decision(response('{"error_code": "X", "error_message": "quota is used up"}'))
+
+    assert resolution.response_action == ResponseAction.RETRY
+    assert 'Batch said: "quota is used up"' in str(resolution.error_message)
+
+
+# --- Patience ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tries", "failures"), [(1, 1), (2, 2)])
+def test_a_thread_asks_as_often_as_it_has_patience(tries: int, failures: int) -> None:
+    with patience(Patience(tries)):
+        judge, answer = handler(), response("", 500)
+        actions = [judge.interpret_response(answer).response_action for _ in range(failures)]
+
+    assert actions == [ResponseAction.RETRY] * (failures - 1) + [ResponseAction.FAIL]
+
+
+def test_a_limit_is_no_answer_that_patience_counts() -> None:
+    with patience(Patience(2)):
+        judge, answer = handler(), response("", 429)
+        actions = {judge.interpret_response(answer).response_action for _ in range(5)}
+
+    assert actions == {ResponseAction.RATE_LIMITED}
+
+
+def test_what_can_be_asked_once_only_is_believed() -> None:
+    empty = response('{"orchestrations": [], "has_more": false}')
+
+    with patience(Patience(1)):
+        found = decision(empty, documented_answer=ORCHESTRATIONS, doubts_empty_pages=True)
+        with pytest.raises(ItemRefusedError):
+            decision(response("", 404), about_one="Skip it.")
+    assert found.response_action == ResponseAction.SUCCESS
+
+
+def test_nothing_is_asked_again_when_the_stream_has_ended() -> None:
+    with patience(Patience(is_pointless=lambda: True)):
+        assert decision(response("", 500)).response_action == ResponseAction.FAIL
+
+
+def test_a_vendor_that_hangs_is_given_up_after_two_of_our_timeouts() -> None:
+    answer = response("", 500)
+    tries_of(answer).seconds = 60
+    assert decision(answer).response_action == ResponseAction.RETRY
+    tries_of(answer).seconds = 120
+
+    resolution = decision(answer)
+
+    assert (resolution.response_action, resolution.failure_type) == (
+        ResponseAction.FAIL,
+        FailureType.transient_error,
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,14 +284,15 @@ def test_a_status_that_is_about_one_campaign_is_raised_as_such(error: type[Excep
         ('{"title": "Forbidden", "description": "feature off", "code": "x"}', "Forbidden, feature off"),
         ('{"title": "Forbidden", "description": null, "code": "x"}', "Forbidden"),
         ('{"error": {"message": "inner"}}', "inner"),
-        ('{"error": "text"}', "status 400"),
-        ('["a list"]', "status 400"),
-        ("<html>", "status 400"),
-        ("", "status 400"),
+        ('{"error": "text"}', "text"),
+        ('[{"message": "in a list"}]', "in a list"),
+        ('["a list"]', "(400)"),
+        ("<html>", "(400)"),
+        ("", "(400)"),
     ],
 )
 def test_the_words_of_each_vendor_are_found(body: str, words: str) -> None:
-    assert words in str(decision(response(body, 400)).error_message)
+    assert words in str(again(response(body, 400)).error_message)
 
 
 @pytest.mark.parametrize(
@@ -237,9 +356,10 @@ def test_more_pages_without_a_way_to_them_is_a_contradiction(body: str, url: str
 
 
 def wait(answer: requests.Response | requests.RequestException | None, attempt: int = 1) -> float:
+    """The seconds until the request is sent again: the CDK waits one more than it is told."""
     seconds = VendorWait(vendor="Batch").backoff_time(answer, attempt)
     assert seconds is not None
-    return seconds
+    return seconds + 1
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -251,6 +371,37 @@ def test_a_wait_named_as_a_date_is_waited_until_then() -> None:
     then = email.utils.formatdate(time.time() + 120, usegmt=True)
 
     assert 119 <= wait(response("", 429, Retry_After=then)) <= 122
+
+
+@pytest.mark.parametrize("header", ["Retry_After", "x_ratelimit_reset"])
+@pytest.mark.parametrize("wrong_by", [-7200, 0, 7200])
+def test_a_moment_is_measured_against_the_clock_of_the_vendor(header: str, wrong_by: int) -> None:
+    now = time.time() + wrong_by
+    then = email.utils.formatdate(now + 40, usegmt=True) if header == "Retry_After" else str(int(now + 40))
+    answer = response("", 429, **{header: then, "Date": email.utils.formatdate(now, usegmt=True)})
+
+    assert 38 <= wait(answer) <= 42
+
+
+def test_an_answer_in_doubt_is_asked_again_after_five_seconds() -> None:
+    answer = response("", 404)
+    decision(answer)
+
+    assert wait(answer) == 5
+
+
+def test_one_line_says_what_is_asked_again_and_when(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    answer = response('{"message": "SERVER_ERROR"}', 500)
+    judge = VendorErrorHandler(
+        parameters={"name": "acme_stats"}, config={}, vendor="Batch", documented_answer=DAYS, max_retries=7
+    )
+    judge.interpret_response(answer)
+    wait(answer)
+
+    assert [record.message for record in caplog.records] == [
+        "Batch, acme_stats: Batch answers with an error of its own (500: SERVER_ERROR). Try 2 of 8 in 1 s."
+    ]
 
 
 def test_a_wait_named_as_a_reset_is_waited_until_then() -> None:

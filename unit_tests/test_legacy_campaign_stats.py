@@ -13,6 +13,7 @@ from unit_tests.builders import (
     MAINTENANCE,
     NULL,
     Answer,
+    Asked,
     BatchLegacy,
     ConfigBuilder,
     Sync,
@@ -185,7 +186,8 @@ def test_the_list_is_walked_once_for_both_streams(legacy: BatchLegacy) -> None:
 
     sync = read(CONFIG, LIST, STREAM).succeeded()
 
-    assert len(legacy.list.asked) == 3, "two pages of live campaigns and one of the others"
+    assert legacy.list.params("live") == ["false"] * 2 + ["true"] * 3 + ["false"] * 2
+    assert legacy.list.params("from")[2:5] == ["0", "99", "119"], "pages overlap, and the last one shows the end"
     assert (len(sync.records(LIST)), len(legacy.stats.asked)) == (120, 120)
 
 
@@ -246,7 +248,7 @@ def test_a_start_date_of_years_ago_is_not_clamped(legacy: BatchLegacy) -> None:
 # --- Failures ---------------------------------------------------------------------------------------------------------
 
 
-def test_one_refused_campaign_keeps_the_others_and_the_state(legacy: BatchLegacy) -> None:
+def test_one_refused_campaign_is_missing_alone_and_owed(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(*(legacy_campaign(f"c{number}") for number in range(4)))
     for number in range(4):
         legacy.with_days(f"c{number}", legacy_day("2026-11-20"))
@@ -255,15 +257,39 @@ def test_one_refused_campaign_keeps_the_others_and_the_state(legacy: BatchLegacy
     sync = read(CONFIG, STREAM, state={STREAM: {"date": "2026-11-18"}})
 
     assert [token for _, token, _ in keys(sync)] == ["c0", "c1", "c3"]
-    assert sync.state(STREAM) == {"date": "2026-11-18"}
+    assert sync.state(STREAM) == {"date": "2026-11-20", "owed": [["iOS", "c2", "2026-11-15"]]}
     [message] = sync.errors_of(STREAM)
-    for words in ("iOS", "c2", "Name of c2", "Contact Batch"):
+    for words in ("iOS", "c2", "Name of c2", "API_MISUSE", "contact Batch", '"Campaigns to skip"'):
         assert words in message
+
+
+def delete_when_asked(legacy: BatchLegacy, token: str) -> None:
+    """The campaign is listed at first; when its statistics are asked for, it is gone from both."""
+    say = legacy.stats._say
+
+    def deleted(asked: Asked) -> Answer:
+        if not asked.path.endswith(f"/{token}"):
+            return say(asked)
+        legacy.campaigns[IOS_KEY] = [one for one in legacy.campaigns[IOS_KEY] if one["campaign_token"] != token]
+        return GONE
+
+    legacy.stats._say = deleted
+
+
+def test_a_campaign_that_is_still_listed_was_not_deleted_whatever_the_vendor_says(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2"))
+    legacy.days["c2"] = GONE
+
+    sync = read(CONFIG, STREAM)
+
+    assert legacy.tokens_asked == ["c1", "c2", "c2"], "a refusal is believed when it comes twice"
+    assert sync.state(STREAM) == {"date": "2026-11-20", "owed": [["iOS", "c2", "2026-11-01"]]}
+    assert "c2" in sync.errors_of(STREAM)[0]
 
 
 def test_a_campaign_deleted_meanwhile_is_told_and_skipped(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2")).with_days("c1", legacy_day("2026-11-20"))
-    legacy.days["c2"] = GONE
+    delete_when_asked(legacy, "c2")
 
     sync = read(CONFIG, STREAM).succeeded()
 
@@ -284,7 +310,7 @@ def test_a_configured_token_that_is_unknown_is_a_configuration_error_naming_it(l
     assert "right" not in message.replace("wrong", "")
     assert '"Campaign tokens"' in message
     assert [token for _, token, _ in keys(sync)] == ["right"]
-    assert sync.state(STREAM) == {}
+    assert sync.state(STREAM) == {"date": "2026-11-20", "owed": [["iOS", "wrong", "2026-11-01"]]}
 
 
 def test_a_refused_key_ends_the_stream_with_one_error(legacy: BatchLegacy) -> None:

@@ -1,5 +1,7 @@
 """Stream `legacy_campaigns`: the campaigns of each app of Batch MEP."""
 
+from collections.abc import Callable
+
 import pytest
 
 from unit_tests.builders import (
@@ -9,6 +11,7 @@ from unit_tests.builders import (
     MAINTENANCE,
     NULL,
     Answer,
+    Asked,
     BatchLegacy,
     ConfigBuilder,
     Sync,
@@ -40,8 +43,90 @@ def test_several_pages_are_read_by_offset(legacy: BatchLegacy) -> None:
 
     assert len(sync.records(STREAM)) == 250
     live = [asked for asked in legacy.list.asked if asked.param("live") == "true"]
-    assert [asked.param("from") for asked in live] == [None, "100", "200"]
+    assert [asked.param("from") for asked in live] == ["0", "99", "198", "249"]
     assert {asked.param("limit") for asked in live} == {"100"}
+
+
+def by_page(legacy: BatchLegacy, change: Callable[[int, Asked], None]) -> None:
+    """Before page number n of the live half is answered, `change` is called with n and what is asked."""
+    say, count = legacy.list._say, iter(range(1, 1000))
+
+    def changing(asked: Asked) -> Answer:
+        if asked.param("live") == "true":
+            change(next(count), asked)
+        return say(asked)
+
+    legacy.list._say = changing
+
+
+def test_a_campaign_that_moved_up_to_a_page_that_was_read_is_not_lost(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(250)))
+    by_page(legacy, lambda page, _: legacy.campaigns[IOS_KEY].pop(3) if page == 2 else None)
+
+    found = keys(read(CONFIG, STREAM).succeeded())
+
+    assert {token for _, token in found} == {f"c{number:03}" for number in range(250)}
+
+
+def test_campaigns_that_come_in_at_the_head_only_repeat_others(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(250)))
+    by_page(legacy, lambda page, _: legacy.campaigns[IOS_KEY].insert(0, legacy_campaign("new")) if page == 2 else None)
+
+    found = keys(read(CONFIG, STREAM).succeeded())
+
+    assert {token for _, token in found} == {"new", *(f"c{number:03}" for number in range(250))}
+    assert legacy.list.params("live").count("true") == 5, "the head is read again, and nothing else"
+
+
+@pytest.mark.parametrize("hidden", [0, 50, 98, 99])
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_an_item_that_one_page_hides_is_not_lost(legacy: BatchLegacy, page: int, hidden: int) -> None:
+    """A replica that lags does not know it yet: the page is shorter than asked, and all others are whole."""
+    campaigns = [legacy_campaign(f"c{number:03}") for number in range(290)]
+    legacy.with_campaigns(*campaigns)
+
+    def hide(number: int, asked: Asked) -> None:
+        place = int(asked.param("from") or 0) + hidden
+        legacy.campaigns[IOS_KEY] = [*campaigns[:place], *campaigns[place + 1 :]] if number == page else campaigns
+
+    by_page(legacy, hide)
+
+    found = keys(read(CONFIG, STREAM).succeeded())
+
+    assert {token for _, token in found} == {campaign["campaign_token"] for campaign in campaigns}
+
+
+@pytest.mark.parametrize("was_live", [True, False])
+def test_a_campaign_that_changes_halves_while_they_are_read_is_not_lost(legacy: BatchLegacy, was_live: bool) -> None:
+    changing = legacy_campaign("changing", live=was_live)
+    legacy.with_campaigns(legacy_campaign("live"), legacy_campaign("stopped", live=False), changing)
+    by_page(legacy, lambda page, _: changing.update(live=not was_live))
+
+    found = keys(read(CONFIG, STREAM).succeeded())
+
+    assert sorted(token for _, token in found) == ["changing", "live", "stopped"]
+
+
+@pytest.mark.parametrize("live", ["true", "false"])
+def test_an_empty_page_is_believed_when_it_comes_twice(legacy: BatchLegacy, live: str, waits: list[float]) -> None:
+    legacy.with_campaigns(legacy_campaign("live"), legacy_campaign("stopped", live=False))
+    say, empty = legacy.list._say, iter([Answer([])])
+    legacy.list._say = lambda asked: next(empty, say(asked)) if asked.param("live") == live else say(asked)
+
+    found = keys(read(CONFIG, STREAM).succeeded())
+
+    assert sorted(token for _, token in found) == ["live", "stopped"]
+    assert 5 in waits
+
+
+def test_a_list_that_moves_for_ever_is_told(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(600)))
+    by_page(legacy, lambda _, asked: legacy.campaigns[IOS_KEY].pop(0) if asked.param("from") != "0" else None)
+
+    sync = read(CONFIG, STREAM)
+
+    assert "moved each time" in sync.errors_of(STREAM)[0]
+    assert len(legacy.list.asked) < 20
 
 
 def test_a_full_last_page_is_followed_by_an_empty_one(legacy: BatchLegacy) -> None:

@@ -2,14 +2,12 @@
 
 import itertools
 import json
-import time
 from collections import Counter
 from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
-import source_campaign_stats.vendors.moengage
 from unit_tests.builders import (
     MAINTENANCE,
     NULL,
@@ -144,21 +142,35 @@ def test_a_day_that_shows_fewer_campaigns_than_it_counts_is_walked_again(moengag
     assert [asked.body.get("offset", 0) for asked in moengage.stats.asked] == [0, 10, 0, 10]
 
 
-def test_a_day_that_stays_incomplete_fails_and_moves_no_state(moengage: MoEngage) -> None:
-    moving_list(moengage, whole_from_call=1000)
+def test_a_day_that_is_incomplete_in_another_way_each_time_is_missing_and_holds_the_state(moengage: MoEngage) -> None:
+    names = [f"c{number:02}" for number in range(12)]
+    numbers = itertools.count()
+
+    def say(asked: Asked) -> Answer:
+        shown = names[: 5 + next(numbers) % 5]
+        return Answer(moengage_answer(dict.fromkeys(shown, moengage_campaign_stats()), total=12, pages=1))
+
+    moengage.stats._say = say
 
     sync = read(LAST_DAY.build(), STREAM)
 
-    assert "12 campaigns but shows only 11" in sync.errors_of(STREAM)[0]
+    assert "12 campaigns but shows only" in sync.errors_of(STREAM)[0]
     assert sync.state(STREAM) == {}
-    assert len(moengage.stats.asked) <= 20
+    assert len(moengage.stats.asked) <= 8
 
 
-def test_with_ids_a_count_of_the_ids_asked_for_is_no_reason_to_fail(
-    moengage: MoEngage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_total_and_the_same_campaigns_twice_are_how_the_vendor_counts(moengage: MoEngage) -> None:
+    moving_list(moengage, whole_from_call=1000)
+
+    sync = read(LAST_DAY.build(), STREAM).succeeded()
+
+    assert len(sync.records(STREAM)) == 11
+    assert any("counts 12 campaigns of a day and shows 11" in line for line in sync.logs)
+    assert len(moengage.stats.asked) == 4, "two walks of two pages"
+
+
+def test_with_ids_a_count_of_the_ids_asked_for_costs_no_call(moengage: MoEngage) -> None:
     """The page says `total_campaigns` is what was requested: quiet campaigns may be counted and not shown."""
-    monkeypatch.setattr(source_campaign_stats.vendors.moengage, "_SECONDS_TO_LEARN", 0.1)
     names = [f"c{number}" for number in range(5)]
     config = ConfigBuilder().with_setting("start_date", "2026-11-18").with_moengage(campaign_ids=names).build()
     moengage.stats.always = Answer(moengage_answer({"c1": moengage_campaign_stats()}, total=5))
@@ -167,20 +179,80 @@ def test_with_ids_a_count_of_the_ids_asked_for_is_no_reason_to_fail(
 
     assert ids(sync) == ["c1"] * 3
     assert sync.state(STREAM) == {"date": "2026-11-20"}
+    assert len(moengage.stats.asked) == 3
 
 
-def test_a_day_does_not_wait_for_itself_to_learn_what_the_total_counts(
-    moengage: MoEngage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only one day is read, so nobody else can find out what it waits for."""
-    monkeypatch.setattr(source_campaign_stats.vendors.moengage, "_SECONDS_TO_LEARN", 3)
-    config = ConfigBuilder().with_setting("start_date", "2026-11-20").with_moengage(campaign_ids=["c1", "c2"]).build()
-    moengage.stats.always = Answer(moengage_answer({"c1": moengage_campaign_stats()}, total=2))
-    before = time.monotonic()
+# --- Days that are empty or missing -----------------------------------------------------------------------------------
 
-    read(config, STREAM).succeeded()
 
-    assert time.monotonic() - before < 3, "the only reader waited for what only itself can find out"
+WEEK = ConfigBuilder().with_setting("start_date", "2026-11-14").with_moengage()
+
+
+def week(moengage: MoEngage, *days_with_rows: int) -> None:
+    for number in days_with_rows:
+        moengage.with_stats("c1", day=f"2026-11-{number}")
+
+
+def test_an_empty_day_between_days_with_rows_is_asked_again(moengage: MoEngage) -> None:
+    week(moengage, 15, 17, 18)
+
+    sync = read(WEEK.build(), STREAM).succeeded()
+
+    assert Counter(moengage.days_asked) == Counter({f"2026-11-{n}": 2 if n == 16 else 1 for n in range(14, 21)}), (
+        "days before the first and after the last with rows are believed"
+    )
+    assert sync.state(STREAM) == {"date": "2026-11-20"}
+
+
+def test_a_day_that_came_empty_once_is_not_lost(moengage: MoEngage) -> None:
+    week(moengage, 15, 16, 17)
+    say, empty = moengage.stats._say, [Answer(moengage_answer({}, total=0, pages=0))]
+    moengage.stats._say = lambda asked: (
+        empty.pop() if empty and asked.body["start_date"] == "2026-11-16" else say(asked)
+    )
+
+    sync = read(WEEK.build(), STREAM).succeeded()
+
+    assert sorted(record["date"] for record in sync.records(STREAM)) == ["2026-11-15", "2026-11-16", "2026-11-17"]
+
+
+@pytest.mark.parametrize("workers", [2, 20])
+def test_no_state_says_that_a_day_was_read_before_it_is_believed(moengage: MoEngage, workers: int) -> None:
+    week(moengage, 15, 17)
+
+    sync = read(WEEK.with_setting("num_workers", workers).build(), STREAM).succeeded()
+
+    confirmed = [n for n, asked in enumerate(moengage.stats.asked) if asked.body["start_date"] == "2026-11-16"][1]
+    days = [state.get("date") for _, state in sync.states]
+    assert days == sorted(days)
+    assert confirmed >= 3
+    assert "2026-11-16" not in days[: days.index("2026-11-15") + 1]
+
+
+@pytest.mark.parametrize("answer", [Answer({"title": "Bad"}, status=400), Answer("", status=404), MAINTENANCE])
+def test_a_day_that_breaks_for_good_holds_the_state_and_later_days_are_read(moengage: MoEngage, answer: Answer) -> None:
+    moengage.with_stats("c1")
+    say = moengage.stats._say
+    moengage.stats._say = lambda asked: answer if asked.body["start_date"] == "2026-11-16" else say(asked)
+
+    sync = read(WEEK.build(), STREAM)
+
+    assert sorted(record["date"] for record in sync.records(STREAM)) == [
+        f"2026-11-{n}" for n in (14, 15, 17, 18, 19, 20)
+    ]
+    assert sync.state(STREAM) == {"date": "2026-11-15"}
+    [message] = sync.errors_of(STREAM)
+    assert "2026-11-16" in message
+
+
+def test_every_request_has_an_id_of_its_own(moengage: MoEngage) -> None:
+    moengage.with_stats("c1")
+    moengage.stats.first = [MAINTENANCE]
+
+    read(WEEK.build(), STREAM).succeeded()
+
+    ids_sent = [asked.body["request_id"] for asked in moengage.stats.asked]
+    assert len(set(ids_sent)) == len(ids_sent) == 8
 
 
 # --- Leaves -----------------------------------------------------------------------------------------------------------
@@ -422,16 +494,25 @@ def test_the_total_of_one_campaign_says_nothing_about_another(moengage: MoEngage
     assert found == {("c1", "ALL_PLATFORMS"): True, ("c1", "ios"): False, ("c2", "ios"): True}
 
 
-def test_a_leaf_that_comes_twice_counts_as_it_came_first(moengage: MoEngage) -> None:
-    """Its second coming is dropped, so it can't be the total of what is kept."""
+def test_a_leaf_that_comes_twice_with_the_same_numbers_is_one(moengage: MoEngage) -> None:
     total = "ALL_PLATFORMS / all_locales / all_variations"
 
-    assert counted(moengage, element(f"{total} -", "ios / en / A"), element(total)) == ["ios / en / A"]
-    assert counted(moengage, element(total, "ios / en / A"), element(f"{total} -")) == [total]
+    assert counted(moengage, element(total, "ios / en / A"), element(total)) == [total]
+
+
+def test_a_leaf_that_comes_twice_with_other_numbers_is_a_contradiction(moengage: MoEngage) -> None:
+    total = "ALL_PLATFORMS / all_locales / all_variations"
+    answer = moengage_answer({"c1": [element(total), element(f"{total} -")]}, total=1)
+    moengage.stats.always = Answer(answer)
+
+    sync = read(LAST_DAY.build(), STREAM)
+
+    assert "two elements with other values" in sync.errors_of(STREAM)[0]
+    assert len(moengage.stats.asked) == 8
 
 
 @pytest.mark.parametrize("total_later", [True, False])
-def test_a_campaign_that_comes_on_two_pages_is_taken_from_the_first(moengage: MoEngage, total_later: bool) -> None:
+def test_a_campaign_that_comes_on_two_pages_is_taken_from_the_last(moengage: MoEngage, total_later: bool) -> None:
     """The list moved and the numbers changed in between: parts and total of two answers would count the day twice."""
     parts, whole = element("ios / en / A"), element("ios / en / A", "ALL_PLATFORMS / all_locales / all_variations")
     first, second = (parts, whole) if total_later else (whole, parts)
@@ -445,7 +526,7 @@ def test_a_campaign_that_comes_on_two_pages_is_taken_from_the_first(moengage: Mo
     records = read(LAST_DAY.build(), STREAM).succeeded().records(STREAM)
 
     found = {record["platform"]: record["in_total"] for record in records if record["campaign_id"] == "c09"}
-    assert found == ({"ios": True} if total_later else {"ios": False, "ALL_PLATFORMS": True})
+    assert found == ({"ios": False, "ALL_PLATFORMS": True} if total_later else {"ios": True})
     assert {record["campaign_id"] for record in records} == set(names)
 
 

@@ -1,6 +1,9 @@
 """Stream `moengage_campaigns`: names and attributes of MoEngage's campaigns."""
 
 import base64
+import itertools
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ from unit_tests.builders import (
     NULL,
     WORKSPACE,
     Answer,
+    Asked,
     ConfigBuilder,
     MoEngage,
     Sync,
@@ -26,22 +30,72 @@ def ids(sync: Sync) -> list[str]:
     return [record["campaign_id"] for record in sync.records(STREAM)]
 
 
-def test_one_short_page_is_the_whole_list(moengage: MoEngage) -> None:
-    moengage.with_campaigns(moengage_campaign("c1"), moengage_campaign("c2"))
-
-    assert ids(read(CONFIG, STREAM).succeeded()) == ["c1", "c2"]
-    assert len(moengage.list.asked) == 1
-
-
-@pytest.mark.parametrize(("number", "calls"), [(31, 3), (30, 3), (15, 2)])
-def test_pages_are_read_until_a_short_one(moengage: MoEngage, number: int, calls: int) -> None:
+@pytest.mark.parametrize("number", [0, 2, 15, 30, 31])
+def test_the_list_is_walked_to_an_empty_page_until_two_walks_agree(
+    moengage: MoEngage, number: int, waits: list[float]
+) -> None:
     moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(number)))
 
     sync = read(CONFIG, STREAM).succeeded()
 
     assert ids(sync) == [f"c{n}" for n in range(number)]
-    assert [asked.body["page"] for asked in moengage.list.asked] == list(range(1, calls + 1))
+    walk = list(range(1, -(-number // 15) + 2))
+    assert [asked.body["page"] for asked in moengage.list.asked] == [*walk, *walk]
     assert {asked.body["limit"] for asked in moengage.list.asked} == {15}
+    assert waits == [5]
+
+
+def lying_once(moengage: MoEngage, page: int, lie: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    """The first answer for a page is not what the list has."""
+    say, lies = moengage.list._say, [lie]
+
+    def answer(asked: Asked) -> Answer:
+        told = say(asked)
+        return Answer(lies.pop()(told.body)) if lies and asked.body["page"] == page else told
+
+    moengage.list._say = answer
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda page: [],
+        lambda page: page[1:],
+        lambda page: page[:7],
+        lambda page: [moengage_campaign(f"c{n}") for n in range(15)],
+        lambda page: [moengage_campaign("c0"), *page[:-1]],
+    ],
+    ids=["empty", "short", "cut", "page 1", "in another order"],
+)
+def test_a_page_that_is_not_true_once_loses_nothing(moengage: MoEngage, page: int, lie: Any) -> None:
+    moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(40)))
+    lying_once(moengage, page, lie)
+
+    assert sorted(ids(read(CONFIG, STREAM).succeeded())) == sorted(f"c{n}" for n in range(40))
+    assert len(moengage.list.asked) <= 3 * 5
+
+
+def test_a_list_that_is_another_one_each_time_is_told_and_what_came_of_it_is_put_out(moengage: MoEngage) -> None:
+    numbers = itertools.count()
+    moengage.list._say = lambda asked: Answer(
+        [moengage_campaign(f"c{next(numbers)}")] if asked.body["page"] == 1 else []
+    )
+
+    sync = read(CONFIG, STREAM)
+
+    assert "other campaigns each time" in sync.errors_of(STREAM)[0]
+    assert ids(sync) == ["c0", "c1", "c2"]
+
+
+def test_every_request_has_an_id_of_its_own_also_when_it_is_sent_again(moengage: MoEngage) -> None:
+    moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(40)))
+    moengage.list.first = [MAINTENANCE, Answer("", status=500)]
+
+    read(CONFIG, STREAM).succeeded()
+
+    ids_sent = [asked.body["request_id"] for asked in moengage.list.asked]
+    assert len(set(ids_sent)) == len(ids_sent) == 10
 
 
 def test_a_workspace_without_campaigns_has_no_records(moengage: MoEngage) -> None:

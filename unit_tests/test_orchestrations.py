@@ -1,5 +1,8 @@
 """Stream `orchestrations`: the whole list of Batch CEP, one record an orchestration."""
 
+import itertools
+from typing import Any
+
 import pytest
 import requests_mock as requests_mocking
 
@@ -9,6 +12,7 @@ from unit_tests.builders import (
     NULL,
     PROJECT,
     Answer,
+    Asked,
     BatchCep,
     ConfigBuilder,
     Sync,
@@ -218,17 +222,42 @@ def test_a_page_that_leads_to_itself_fails_the_stream(cep: BatchCep) -> None:
     assert len(cep.list.asked) < 12
 
 
-def test_a_list_that_goes_round_in_circles_ends(cep: BatchCep) -> None:
-    many = [orchestration(f"o{number}") for number in range(600)]
-    cep.with_pages(many[:300], many[300:], [])
-    cep.cursors = ["a", "b"]
-    circle = [Answer({"orchestrations": many, "has_more": True, "next_from": f"c{number}"}) for number in range(9)]
-    cep.list.first = circle
+def test_a_list_that_leads_back_to_a_page_it_had_is_asked_again_and_then_told(cep: BatchCep) -> None:
+    many = [orchestration(f"o{number}") for number in range(3)]
+    cep.cursors = ["a", "b", "a"]
+    cep.with_pages(many[:1], many[1:2], many[2:], [])
 
     sync = read(CONFIG, STREAM)
 
-    assert "repeats itself" in sync.errors_of(STREAM)[0]
-    assert ids(sync) == []
+    assert "leads back to a page that was read before" in sync.errors_of(STREAM)[0]
+    assert ids(sync) == ["o0", "o1", "o2"], "what came of it is put out"
+    assert len(cep.list.asked) <= 6
+
+
+def test_a_cursor_that_leads_back_once_is_survived(cep: BatchCep) -> None:
+    cep.with_pages([orchestration("o0")], [orchestration("o1")], [orchestration("o2")])
+    say, wrong = cep.list._say, ["once"]
+
+    def answer(asked: Asked) -> Answer:
+        told = say(asked)
+        return Answer(told.body | {"next_from": cep.cursors[0]}) if len(cep.list.asked) == 3 and wrong.pop() else told
+
+    cep.cursors = ["a", "b", "c"]
+    cep.with_pages(*cep.pages, [orchestration("o3")])
+    cep.list._say = answer
+
+    assert ids(read(CONFIG, STREAM).succeeded()) == ["o0", "o1", "o2", "o3"]
+
+
+@pytest.mark.parametrize("items", [[], [orchestration("o1")]])
+def test_a_list_without_an_end_ends(cep: BatchCep, items: list[dict[str, Any]]) -> None:
+    numbers = itertools.count()
+    cep.list._say = lambda _: Answer({"orchestrations": items, "has_more": True, "next_from": f"c{next(numbers)}"})
+
+    sync = read(CONFIG, STREAM)
+
+    assert "does not come to an end" in sync.errors_of(STREAM)[0]
+    assert len(cep.list.asked) < 1100
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

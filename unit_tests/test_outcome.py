@@ -3,27 +3,33 @@
 import threading
 
 import pytest
+from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.output.errors import transient_error
-from source_campaign_stats.sync.outcome import REFUSALS_IN_A_ROW, Fate, Outcome, Outcomes
+from source_campaign_stats.output.errors import LastWords, transient_error
+from source_campaign_stats.sync.outcome import MOST_OWED, REFUSALS_IN_A_ROW, Fate, Outcome, Outcomes
 from unit_tests.builders import a_slice
 
 
-def outcomes(planned: int = 20) -> Outcomes:
-    return Outcomes("stats", unit="orchestrations", planned=planned)
+def outcomes(planned: int = 20, known: tuple[str, ...] = ()) -> Outcomes:
+    return Outcomes(
+        "stats",
+        unit="orchestrations",
+        planned=planned,
+        known={(name,) for name in known},
+        way_out="Skip them.",
+        seconds_a_call=1.0,
+    )
 
 
 def read(book: Outcomes, name: str, records: int = 1) -> None:
     book.settle(a_slice(id=name), Outcome(Fate.READ, records))
 
 
-def leave_out(book: Outcomes, name: str) -> None:
-    book.settle(a_slice(id=name), Outcome(Fate.GONE, message="gone"))
-
-
-def refuse(book: Outcomes, name: object, message: str = "refused") -> AirbyteTracedException | None:
-    return book.settle(a_slice(id=name), Outcome(Fate.REFUSED, message=message))
+def miss(
+    book: Outcomes, name: object, message: str = "refused", fate: Fate = Fate.REFUSED
+) -> AirbyteTracedException | None:
+    return book.settle(a_slice(id=name), Outcome(fate, message=message))
 
 
 def fail(book: Outcomes, name: str, message: str) -> AirbyteTracedException | None:
@@ -46,71 +52,128 @@ def test_a_failure_is_told_once() -> None:
     assert book.verdict() is None
 
 
-def test_ten_refusals_in_a_row_are_one_error() -> None:
+def test_whoever_waits_hears_of_the_end() -> None:
+    book, heard = outcomes(), []
+    book.on_end = lambda: heard.append(1)
+    fail(book, "o1", "first")
+
+    assert heard == [1]
+
+
+@pytest.mark.parametrize("fate", [Fate.REFUSED, Fate.BROKEN])
+def test_ten_in_a_row_that_can_not_be_read_are_one_error(fate: Fate) -> None:
     book = outcomes()
-    told = [refuse(book, f"o{number}") for number in range(REFUSALS_IN_A_ROW)]
+    told = [miss(book, f"o{number}", fate=fate) for number in range(REFUSALS_IN_A_ROW)]
 
     assert REFUSALS_IN_A_ROW == 10
     assert told[:-1] == [None] * 9
-    assert "10 refusals in a row" in str(told[-1])
-    assert "o9: refused" in str(told[-1])
+    for words in ("10 orchestrations in a row", "Skip them.", "o9: refused"):
+        assert words in str(told[-1])
+    assert book.has_ended
 
 
 def test_a_success_between_refusals_starts_the_count_again() -> None:
     book = outcomes(40)
     for number in range(9):
-        refuse(book, number)
+        miss(book, number)
+    assert book.is_in_doubt(("3",))
     read(book, "o")
 
-    assert [refuse(book, 100 + number) for number in range(9)] == [None] * 9
+    assert not book.is_in_doubt(("3",))
+    assert [miss(book, 100 + number) for number in range(9)] == [None] * 9
 
 
-def test_refused_campaigns_are_told_together_and_stay_missing() -> None:
+def test_what_was_missing_before_is_not_counted_as_in_a_row() -> None:
+    book = outcomes(known=tuple(f"o{number}" for number in range(50)))
+
+    assert [miss(book, f"o{number}") for number in range(50)] == [None] * 50
+
+
+def test_more_than_a_hundred_are_not_about_single_campaigns() -> None:
+    book = outcomes(300)
+    told: list[AirbyteTracedException | None] = []
+    for number in range(MOST_OWED + 1):
+        read(book, f"r{number}")
+        told.append(miss(book, f"o{number}"))
+
+    assert MOST_OWED == 100
+    assert told[:-1] == [None] * 100
+    assert "More than 100 orchestrations" in str(told[-1])
+
+
+def test_missing_campaigns_are_told_together_when_all_others_were_read() -> None:
     book = outcomes(3)
-    refuse(book, "o1", "contact Batch")
+    miss(book, "o1", "contact Batch")
     read(book, "o2")
-    refuse(book, "o3", "ask somebody")
+    miss(book, "o3", "ask somebody")
 
     message = str(book.verdict())
 
-    for words in ("2 of 3 orchestrations", "o1: contact Batch", "o3: ask somebody"):
+    for words in ("2 of 3 orchestrations", "o1: contact Batch", "o3: ask somebody", "Skip them."):
         assert words in message
     assert book.has_ended
-    assert book.is_missing(a_slice(id="o1"))
-    assert not book.is_missing(a_slice(id="o2"))
 
 
-def test_deleted_campaigns_are_no_failure_unless_all_are() -> None:
-    some, every = outcomes(2), outcomes(2)
-    leave_out(some, "o1")
-    read(some, "o2", records=0)
-    leave_out(every, "o1")
-    leave_out(every, "o2")
+def test_a_long_list_of_missing_campaigns_says_how_many_more_there_are() -> None:
+    book = outcomes(60)
+    for number in range(23):
+        read(book, f"r{number}")
+        miss(book, f"o{number}")
 
-    assert some.verdict() is None
-    assert "o1: gone" in str(every.verdict())
+    assert "And 3 more." in str(book.verdict())
 
 
-def test_a_refusal_and_a_deletion_are_told_as_a_refusal() -> None:
+@pytest.mark.parametrize(
+    ("fate", "known", "kind"),
+    [
+        (Fate.REFUSED, (), FailureType.config_error),
+        (Fate.BROKEN, (), FailureType.transient_error),
+        (Fate.BROKEN, ("o1",), FailureType.config_error),
+    ],
+    ids=["refused", "broken for the first time", "broken again"],
+)
+def test_airbyte_tries_again_only_what_can_pass(fate: Fate, known: tuple[str, ...], kind: FailureType) -> None:
+    book = outcomes(1, known)
+    miss(book, "o1", fate=fate)
+    error = book.verdict()
+
+    assert error is not None
+    assert error.failure_type == kind
+    assert isinstance(error.as_airbyte_message(), LastWords), "what is about single campaigns is told last"
+
+
+def test_a_campaign_that_was_deleted_owes_nothing() -> None:
     book = outcomes(2)
-    leave_out(book, "o1")
-    refuse(book, "o2")
+    miss(book, "o1")
+    read(book, "o2", records=0)
+    book.was_deleted(("o1",))
 
-    assert "o2: refused" in str(book.verdict())
+    assert book.verdict() is None
+    assert book.deleted == ["o1: refused"]
 
 
-def test_a_slice_that_made_no_request_is_missing() -> None:
+def test_another_slice_is_one_that_was_read_or_else_one_that_is_not_missing() -> None:
     book = outcomes()
-    book.settle(a_slice("2026-11-20"), Outcome(Fate.NOT_ASKED))
+    book.slices = [a_slice(id=name) for name in ("o1", "o2", "o3")]
+    miss(book, "o1")
 
-    assert book.is_missing(a_slice("2026-11-20"))
+    assert book.another(a_slice(id="o2")) == a_slice(id="o3")
+    read(book, "o2")
+    assert book.another(a_slice(id="o3")) == a_slice(id="o2")
+
+
+def test_the_only_slice_has_no_other() -> None:
+    book = outcomes()
+    book.slices = [a_slice(id="o1")]
+
+    assert book.another(a_slice(id="o1")) is None
 
 
 def test_many_threads_count_together() -> None:
     book = outcomes(4000)
     threads = [
-        threading.Thread(target=lambda: [read(book, "o", records=2) for _ in range(500)])  # type: ignore[func-returns-value]
-        for _ in range(8)
+        threading.Thread(target=lambda n=n: [read(book, f"o{n}-{m}", records=2) for m in range(500)])  # type: ignore[misc]
+        for n in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -120,12 +183,23 @@ def test_many_threads_count_together() -> None:
     assert (book.read, book.records) == (4000, 8000)
 
 
+def test_a_slice_that_is_asked_again_is_one_slice() -> None:
+    book = outcomes(1)
+    read(book, "o1", records=0)
+    read(book, "o1", records=3)
+
+    assert (book.read, book.records) == (1, 3)
+
+
 def test_progress_and_summary_are_told_in_numbers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "airbyte")
     book = outcomes(10031)
-    for _ in range(100):
-        read(book, "o1", records=30)
+    for number in range(100):
+        book.was_called()
+        read(book, f"o{number}", records=30)
+    book._told_at -= 30
+    read(book, "o100", records=0)
     book.log_summary()
 
-    assert "100 of 10,031 orchestrations, 3,000 records so far" in caplog.text
-    assert "3,000 records from 100 of 10,031 orchestrations" in caplog.text
+    assert "101 of 10,031 orchestrations, 3,000 records so far, about 2 h 43 min left" in caplog.text
+    assert "3,000 records from 101 of 10,031 orchestrations" in caplog.text

@@ -5,12 +5,22 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import pytest
+from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.output.errors import ItemGoneError, ItemRefusedError, config_error, transient_error
+from source_campaign_stats.http.answers import Unreadable
+from source_campaign_stats.http.tries import tries_of
+from source_campaign_stats.output.errors import (
+    ItemRefusedError,
+    WaitTooLongError,
+    config_error,
+    traced,
+    transient_error,
+)
 from source_campaign_stats.sync.lists import ListReader
-from source_campaign_stats.sync.outcome import Outcomes
+from source_campaign_stats.sync.outcome import Fate, Outcomes
+from source_campaign_stats.sync.rows import RowOfAnswer
 from source_campaign_stats.sync.slices import SliceReader
 from unit_tests.builders import a_slice
 
@@ -34,7 +44,8 @@ def list_of(vendor: Vendor) -> ListReader:
 
 
 def slices_of(vendor: Vendor, planned: int = 100) -> SliceReader:
-    return SliceReader(vendor, Outcomes("stats", planned=planned), ["id", "date"], threading.Semaphore(0))  # type: ignore[arg-type]
+    outcomes = Outcomes("stats", unit="orchestrations", planned=planned)
+    return SliceReader(vendor, outcomes, ["id", "date"], threading.Semaphore(0))  # type: ignore[arg-type]
 
 
 def failing(error: Exception, *before: dict[str, Any]) -> Vendor:
@@ -45,11 +56,11 @@ def failing(error: Exception, *before: dict[str, Any]) -> Vendor:
     return Vendor(say)
 
 
-def campaign(name: str, *, configured: bool = False) -> StreamSlice:
+def campaign(name: str) -> StreamSlice:
     return StreamSlice(
         partition={"id": name},
         cursor_slice={"start_time": "2026-11-01", "end_time": "2026-11-20"},
-        extra_fields={"name": f"Name of {name}", "configured": configured},
+        extra_fields={"name": f"Name of {name}"},
     )
 
 
@@ -108,17 +119,43 @@ def test_a_list_that_failed_in_one_slice_fails_in_the_others_and_tells_it_once()
     assert vendor.asked == 1
 
 
-def test_nothing_is_handed_on_before_the_slice_is_whole() -> None:
-    reader = list_of(failing(transient_error("cut"), {"id": 1}, {"id": 2}))
+def test_a_list_that_fails_hands_on_what_came_of_it_and_then_tells() -> None:
+    records = iter(list_of(failing(transient_error("cut"), {"id": 1}, {"id": 2})).read_records({}, a_slice()))
 
-    with pytest.raises(AirbyteTracedException):
-        reader.read_records({}, a_slice())
+    assert [next(records)["id"], next(records)["id"]] == [1, 2]
+    with pytest.raises(AirbyteTracedException, match="campaigns: cut"):
+        next(records)
 
 
-def test_an_item_of_two_slices_belongs_to_the_first() -> None:
-    reader = list_of(Vendor(lambda _: [{"id": 1}, {"id": 1}]))
+def test_nobody_acts_on_half_a_list() -> None:
+    with pytest.raises(AirbyteTracedException, match="cut"):
+        list_of(failing(transient_error("cut"), {"id": 1})).whole_slice(a_slice())
 
-    assert [read(reader, a_slice(live=live)) for live in ("true", "false", "true")] == [[{"id": 1}], [], [{"id": 1}]]
+
+def test_of_an_item_that_comes_again_the_later_answer_counts() -> None:
+    reader = list_of(Vendor(lambda _: [{"id": 1, "name": "old"}, {"id": 2}, {"id": 1, "name": "new"}]))
+
+    assert read(reader, a_slice()) == [{"id": 1, "name": "new"}, {"id": 2}]
+
+
+def test_an_item_that_can_not_be_read_is_told_and_no_other_is_lost() -> None:
+    unreadable = Unreadable(id=2)
+    unreadable.reason = "2: it has no date."
+    reader = list_of(Vendor(lambda _: [{"id": 1}, unreadable, {"id": 3}]))
+    records = iter(reader.read_records({}, a_slice()))
+
+    assert [next(records)["id"], next(records)["id"]] == [1, 3]
+    with pytest.raises(AirbyteTracedException, match=r"1 items of the list can't be read.*it has no date"):
+        next(records)
+    assert [item["id"] for item in reader.whole_slice(a_slice())] == [1, 2, 3], "its statistics are asked for"
+
+
+def test_a_list_is_read_anew_on_demand() -> None:
+    vendor = Vendor(lambda _: [{"id": 1}])
+    reader = list_of(vendor)
+
+    assert [read(one, a_slice()) for one in (reader, reader, reader.anew())] == [[{"id": 1}]] * 3
+    assert vendor.asked == 2
 
 
 # --- Slices -----------------------------------------------------------------------------------------------------------
@@ -142,7 +179,7 @@ def test_after_the_end_no_request_is_made() -> None:
         assert read(reader, campaign(f"x{number}")) == []
 
     assert vendor.asked == 1
-    assert reader.outcomes.is_missing(campaign("x5"))
+    assert reader.outcomes.fate_of(("x5",)) is Fate.NOT_ASKED
 
 
 def test_slices_under_way_when_the_stream_ends_tell_no_second_error() -> None:
@@ -184,7 +221,7 @@ def test_a_slice_under_way_asks_for_no_further_page_after_the_stream_has_ended()
 
     assert list(records) == []
     assert pages_asked == [0, 1], "it went on paging"
-    assert reader.outcomes.is_missing(part)
+    assert reader.outcomes.fate_of(("a",)) is Fate.NOT_ASKED
 
 
 def test_a_list_under_way_asks_for_no_further_page_after_another_slice_has_failed() -> None:
@@ -216,40 +253,97 @@ def test_a_list_under_way_asks_for_no_further_page_after_another_slice_has_faile
     assert pages_asked == [0, 1], "it went on paging"
 
 
-def test_a_deleted_campaign_is_left_out() -> None:
-    reader = slices_of(failing(ItemGoneError(message="unknown")))
-
-    assert read(reader, campaign("o1")) == []
-    assert reader.outcomes.gone == ['o1 "Name of o1": unknown']
-    assert not reader.outcomes.has_ended
-
-
-def test_a_configured_campaign_that_is_unknown_is_refused() -> None:
-    reader = slices_of(failing(ItemGoneError(message="unknown")))
-
-    assert read(reader, campaign("o1", configured=True)) == []
-    assert len(reader.outcomes.refused) == 1
-    assert reader.outcomes.is_missing(campaign("o1"))
-
-
 def test_the_tenth_refusal_in_a_row_ends_the_stream() -> None:
     vendor = failing(ItemRefusedError(message="refused"))
     reader = slices_of(vendor)
     for number in range(9):
         read(reader, campaign(f"o{number}"))
 
-    with pytest.raises(AirbyteTracedException, match="10 refusals in a row"):
+    with pytest.raises(AirbyteTracedException, match="10 orchestrations in a row"):
         read(reader, campaign("o9"))
     assert read(reader, campaign("o10")) == []
     assert vendor.asked == 10
 
 
-def test_an_answer_that_breaks_the_reader_ends_the_stream_in_words() -> None:
-    reader = slices_of(failing(KeyError("sent")))
+def broken_only(name: str, error: Exception) -> Vendor:
+    def say(stream_slice: StreamSlice) -> Iterable[dict[str, Any]]:
+        if stream_slice["id"] == name:
+            raise error
+        return [{"id": stream_slice["id"], "date": "2026-11-02"}]
 
-    with pytest.raises(AirbyteTracedException, match="holds something that this version can't read") as told:
+    return Vendor(say)
+
+
+BREAKS = [
+    transient_error("500 each time"),
+    KeyError("sent"),
+    UnicodeError("half"),
+    traced("odd", FailureType.system_error),
+]
+
+
+@pytest.mark.parametrize("error", BREAKS, ids=repr)
+def test_a_campaign_that_breaks_is_missing_alone_when_another_one_is_answered(error: Exception) -> None:
+    vendor = broken_only("o2", error)
+    reader = slices_of(vendor)
+    reader.outcomes.slices = [campaign(name) for name in ("o1", "o2", "o3")]
+
+    assert [len(read(reader, campaign(name))) for name in ("o2", "o1", "o3")] == [1 - 1, 1, 1]
+    assert [*reader.outcomes.missing] == [("o2",)]
+    assert vendor.asked == 4, "one other campaign is asked once"
+    assert "KeyError" not in reader.outcomes.missing[("o2",)]
+
+
+@pytest.mark.parametrize("error", BREAKS, ids=repr)
+def test_a_vendor_that_answers_nothing_ends_the_stream(error: Exception) -> None:
+    vendor = failing(error)
+    reader = slices_of(vendor)
+    reader.outcomes.slices = [campaign(name) for name in ("o1", "o2", "o3")]
+
+    with pytest.raises(AirbyteTracedException, match="stats: "):
         read(reader, campaign("o1"))
-    assert "KeyError" not in str(told.value)
+    assert read(reader, campaign("o2")) == []
+    assert vendor.asked == 2
+
+
+def test_a_refusal_of_another_campaign_is_an_answer_too() -> None:
+    def say(stream_slice: StreamSlice) -> Iterable[dict[str, Any]]:
+        raise transient_error("500") if stream_slice["id"] == "o1" else ItemRefusedError(message="no")
+
+    reader = slices_of(Vendor(say))
+    reader.outcomes.slices = [campaign(name) for name in ("o1", "o2")]
+
+    assert read(reader, campaign("o1")) == []
+    assert not reader.outcomes.has_ended
+
+
+@pytest.mark.parametrize(
+    "error", [config_error("the key was refused"), WaitTooLongError("wait an hour")], ids=["the key", "a long wait"]
+)
+def test_what_is_about_all_campaigns_ends_the_stream_without_asking_another(error: Exception) -> None:
+    vendor = broken_only("o1", error)
+    reader = slices_of(vendor)
+    reader.outcomes.slices = [campaign(name) for name in ("o1", "o2")]
+
+    with pytest.raises(AirbyteTracedException, match=str(error)):
+        read(reader, campaign("o1"))
+    assert vendor.asked == 1
+
+
+def test_a_campaign_that_was_missing_before_is_asked_twice_at_most_and_no_other_for_it() -> None:
+    found: list[int | None] = []
+
+    def say(_: StreamSlice) -> Iterable[dict[str, Any]]:
+        found.append(tries_of(None).patience.tries)
+        raise transient_error("500 each time")
+
+    reader = slices_of(Vendor(say))
+    reader.outcomes.known = [("o1",)]
+    reader.outcomes.slices = [campaign(name) for name in ("o1", "o2")]
+
+    assert read(reader, campaign("o1")) == []
+    assert found == [2]
+    assert [*reader.outcomes.missing] == [("o1",)]
 
 
 def test_a_slice_whose_reader_fails_half_way_does_not_count_as_read() -> None:
@@ -257,4 +351,17 @@ def test_a_slice_whose_reader_fails_half_way_does_not_count_as_read() -> None:
 
     assert len(read(reader, campaign("o1"))) == 1
     assert reader.outcomes.read == 0
-    assert reader.outcomes.is_missing(campaign("o1"))
+    assert reader.outcomes.fate_of(("o1",)) is Fate.REFUSED
+
+
+def test_a_campaign_of_several_answers_is_taken_whole_from_the_last() -> None:
+    def row(answer: int, variation: str) -> RowOfAnswer:
+        made = RowOfAnswer(id="c1", date="2026-11-02", variation=variation)
+        made.group, made.answer = "c1", answer
+        return made
+
+    vendor = Vendor(lambda _: [row(1, "a"), row(1, "b"), row(2, "total")])
+    reader = slices_of(vendor)
+    reader.primary_key = ["id", "date", "variation"]
+
+    assert [record["variation"] for record in read(reader, campaign("o1"))] == ["total"]

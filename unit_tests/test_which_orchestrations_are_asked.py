@@ -22,7 +22,7 @@ def trigger(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["campaign", "onetime"])
-@pytest.mark.parametrize("status", ["running", "completed", "stopped"])
+@pytest.mark.parametrize("status", ["completed", "stopped"])
 @pytest.mark.parametrize(
     ("start", "expected"),
     [
@@ -83,7 +83,7 @@ def test_a_one_shot_without_a_readable_start_is_asked(start: Any) -> None:
     ("end", "expected"),
     [("2026-11-05T23:59:59Z", False), ("2026-11-06T00:00:00Z", True), ("2026-12-01T00:00:00", True)],
 )
-@pytest.mark.parametrize("status", ["running", "completed", "stopped"])
+@pytest.mark.parametrize("status", ["completed", "stopped"])
 def test_a_recurring_warm_up_or_in_app_one_has_rows_until_four_days_after_its_end(
     changes: dict[str, Any], end: str, expected: bool, status: str
 ) -> None:
@@ -100,7 +100,15 @@ def test_a_recurring_warm_up_or_in_app_one_has_rows_until_four_days_after_its_en
 def test_a_trigger_with_steps_has_rows_until_ninety_days_after_its_end(
     steps: dict[str, Any], end: str, expected: bool
 ) -> None:
-    assert is_asked(**trigger(end_time=end, **steps)) is expected
+    assert is_asked(**trigger(status="completed", end_time=end, **steps)) is expected
+
+
+@pytest.mark.parametrize("status", ["running", "Running "])
+@pytest.mark.parametrize(
+    "item", [one_shot(start_time="2020-01-01T00:00:00Z"), trigger(end_time="2020-01-01T00:00:00Z"), orchestration()]
+)
+def test_one_that_is_running_is_always_asked_because_its_dates_can_be_edited(item: dict[str, Any], status: str) -> None:
+    assert can_have_rows(orchestration_record(item | {"status": status}), WINDOW)
 
 
 @pytest.mark.parametrize("status", ["running", "completed", "stopped"])
@@ -156,10 +164,10 @@ def test_the_days_of_a_one_shot_are_those_of_its_start() -> None:
 def test_a_sync_applies_the_rules_to_what_the_api_sent(cep: BatchCep) -> None:
     """The dates are read after they were brought into one form, the misspelt keys under their right names."""
     cep.with_orchestrations(
-        one_shot("old", start_time="2026-10-27T12:00:00"),
+        one_shot("old", status="completed", start_time="2026-10-27T12:00:00"),
         one_shot("unreadable", start_time="someday"),
         one_shot("in window", start_time="2026-10-28T12:00:00"),
-        trigger(message_steps=STEPS) | {"id": "old trigger", "end_time": "2026-08-02T12:00:00Z"},
+        trigger(message_steps=STEPS, status="completed") | {"id": "old trigger", "end_time": "2026-08-02T12:00:00Z"},
         trigger(messages_steps=STEPS) | {"id": "trigger", "end_time": "2026-08-03T12:00:00Z"},
         orchestration("unreadable end", end_time="2020-01-01T00:00:00Z", recurrence={"end_time": "?"}),
         orchestration("draft", status="draft"),

@@ -285,6 +285,7 @@ class CampaignCursor(StatisticsCursor):
             window = self._asked.window_after(self._day)
             if window:
                 yield from self._ask(self._slices_within(window), asked, window)
+            if window and not self.outcomes.has_ended:
                 self._day = max(self._day or window.last, window.last)
         if not self.outcomes.has_ended:
             self._finish()
