@@ -1,5 +1,6 @@
 """The errors of this connector: each tells a person what happened and what to do."""
 
+import requests
 from airbyte_cdk.models import AirbyteMessage, FailureType, StreamDescriptor
 from airbyte_cdk.sources.streams.http.exceptions import BaseBackoffException
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -56,6 +57,12 @@ def trace_of(error: AirbyteTracedException) -> AirbyteMessage:
     if message.trace and message.trace.error and error.failure_type != FailureType.system_error:
         message.trace.error.stack_trace = None
     return message
+
+
+def is_about_a_limit(error: BaseException) -> bool:
+    """Whether the vendor went on answering that there are too many requests, whatever was asked for."""
+    response = getattr(cause_of(error), "response", None)
+    return isinstance(response, requests.Response) and response.status_code == requests.codes.too_many_requests
 
 
 def in_plain_words(error: BaseException, subject: str) -> AirbyteTracedException:
