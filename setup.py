@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="source-campaign-stats",
-    version="1.0.0",
+    version="1.1.0",
     description="Airbyte source for campaign statistics of Batch (CEP and MEP) and MoEngage",
     license="MIT",
     python_requires=">=3.10,<3.14",
