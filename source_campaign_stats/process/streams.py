@@ -34,10 +34,9 @@ class WholeLines(io.TextIOBase):
         return len(text)
 
     def finish(self) -> None:
-        """The process ends: writes what was begun, and lets no other thread begin what the end would cut."""
+        """The process ends: writes what this thread has begun, and lets no other begin what the end would cut."""
         self._lock.acquire()
-        while self._begun:
-            self._write(self._begun.popitem()[1])
+        self._write(self._begun.pop(threading.get_ident(), ""))
 
     def fileno(self) -> int:
         return self._number
