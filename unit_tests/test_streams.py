@@ -13,9 +13,11 @@ import pytest
 # The least that Linux gives a pipe (F_SETPIPE_SZ is 1031).
 SMALL_PIPE = (1031, 4096)
 
+# What is registered first is called last: threads have time to write something after the end.
 _PREPARED = """
-import logging, os, sys, threading, time
+import atexit, os, sys, threading, time
 from source_campaign_stats.process import host
+atexit.register(time.sleep, 0.1)
 host.prepare()
 """
 
