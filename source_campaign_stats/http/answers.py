@@ -47,7 +47,7 @@ class NoNumber:
 class Unreadable(dict[str, Any]):
     """An item of a list that can't be read: those of its columns that say which it is, and the reason for people.
 
-    Example: `{"id": "orchestration_1", "name": "Summer"}`, reason `The column "capping" holds 1e400 where …`.
+    Example: `{"id": "summer_1", "name": "Summer"}`, reason `The column "capping" holds 1e400 where …`.
     """
 
     reason: str
