@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="source-campaign-stats",
-    version="1.0.0",
+    version="1.1.0",
     description="Airbyte source for campaign statistics of Batch (CEP and MEP) and MoEngage",
     license="MIT",
     python_requires=">=3.10,<3.14",
@@ -33,6 +33,7 @@ setup(
             "requests-mock~=1.12",
             "trustme~=1.2",
         ],
+        "mutants": ["mutmut~=3.8"],
         "lint": ["import-linter~=2.17", "mypy~=2.4", "ruff~=0.17.6", "types-PyYAML", "types-requests"],
     },
     entry_points={"console_scripts": ["source-campaign-stats=source_campaign_stats.run:run"]},

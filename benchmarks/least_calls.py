@@ -1,11 +1,12 @@
-"""The least number of calls that the vendors' documents allow, counted from an account and not from the connector.
+"""The least number of calls that are safe after the vendors' documents, counted from an account.
 
-The reasons stand in docs/performance.md. The connector's code is not used here, so that a mistake in it shows.
+What no document says is believed when it comes twice: those confirmations are counted, and nothing else. The reasons
+stand in docs/performance.md. The connector's code is not used here, so that a mistake in it shows.
 """
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -38,13 +39,13 @@ class Days:
 def least_calls(account: Account, batch: Days, moengage: Days) -> Counter[str]:
     """Calls by endpoint. `batch` and `moengage` are the windows; legacy statistics always come whole."""
     return Counter(
-        batch_list=_pages_until_told(len(account.orchestrations), _ORCHESTRATIONS_ON_A_PAGE),
+        batch_list=_batch_pages(len(account.orchestrations)),
         batch_stats=sum(
             not _has_no_rows(o.listed(account.today), batch, account.today) for o in account.orchestrations
         ),
-        legacy_list=sum(_legacy_pages(account, live) for live in (True, False)),
+        legacy_list=sum(_legacy_pages(account, live) for live in (False, True, False)),
         legacy_stats=sum(not campaign.dev_only for app in account.apps for campaign in app.campaigns),
-        moengage_campaigns=_pages_until_short(len(account.moengage_campaigns), _MOENGAGE_CAMPAIGNS_ON_A_PAGE),
+        moengage_campaigns=2 * _pages_until_empty(len(account.moengage_campaigns), _MOENGAGE_CAMPAIGNS_ON_A_PAGE),
         moengage_stats=sum(_moengage_pages(account, moengage)),
     )
 
@@ -54,29 +55,47 @@ def _pages_until_told(items: int, size: int) -> int:
     return max(1, math.ceil(items / size))
 
 
-def _pages_until_short(items: int, size: int) -> int:
-    """Pages of a bare array: only one that is not full tells that it is the last."""
-    return items // size + 1
+def _pages_until_empty(items: int, size: int) -> int:
+    """Pages of a list whose end shows only in a page without an item."""
+    return math.ceil(items / size) + 1
+
+
+def _batch_pages(items: int) -> int:
+    """A list without an item is asked for again."""
+    return _pages_until_told(items, _ORCHESTRATIONS_ON_A_PAGE) if items else 2
 
 
 def _legacy_pages(account: Account, live: bool) -> int:
     halves = (sum(campaign.item["live"] is live for campaign in app.campaigns) for app in account.apps)
-    return sum(_pages_until_short(items, _LEGACY_CAMPAIGNS_ON_A_PAGE) for items in halves)
+    return sum(map(_pages_of_a_half, halves))
 
 
-def _moengage_pages(account: Account, days: Days) -> list[int]:
-    """One answer has no dates in it, so each day is asked for itself, and once even when nothing happened."""
+def _pages_of_a_half(items: int) -> int:
+    """Each page begins with the last item of the one before, and the last page has nothing else; an empty one twice."""
+    new_on_a_page = _LEGACY_CAMPAIGNS_ON_A_PAGE - 1
+    return max(1, math.ceil((items - 1) / new_on_a_page)) + 1
+
+
+def _moengage_pages(account: Account, days: Days) -> Iterator[int]:
+    """One answer has no dates in it, so each day is asked for itself, and once even when nothing happened.
+
+    A day without rows between days with rows is asked for again.
+    """
     on_a_day: Counter[date] = Counter()
     for campaign in account.moengage_campaigns:
         on_a_day.update(account.moengage_days(campaign, days.first, days.last))
-    every_day = (days.first + timedelta(days=n) for n in range(days.count))
-    return [_pages_until_told(on_a_day[day], _MOENGAGE_STATS_ON_A_PAGE) for day in every_day]
+    for day in (days.first + timedelta(days=n) for n in range(days.count)):
+        is_between = not on_a_day[day] and min(on_a_day, default=day) < day < max(on_a_day, default=day)
+        yield _pages_until_told(on_a_day[day], _MOENGAGE_STATS_ON_A_PAGE) + is_between
 
 
 def _has_no_rows(item: Mapping[str, Any], window: Days, today: date) -> bool:
     """Whether the documents exclude that an orchestration has a row in the window."""
     if item["status"] == "draft":
         return True
+    if item["status"] == "running":
+        # Its dates can be edited after it sent.
+        return False
     recurrence = item.get("recurrence", {})
     ends = [end for end in (item.get("end_time"), recurrence.get("end_time")) if end]
     has_steps = "message_steps" in item or "messages_steps" in item

@@ -1,13 +1,14 @@
 """How many calls a sync makes: as few as the vendors' documents allow, and as many as docs/performance.md says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from benchmarks import pages
 from benchmarks.calls import VENDORS, Sync, daily_sync, first_sync, windows_of
 from integration_tests.accounts import ROOMY, account_of
-from integration_tests.sandbox import Sandbox
+from integration_tests.sandbox import Account, Sandbox, make_account
 
 SIZES = ("small", "medium")
 
@@ -40,7 +41,7 @@ def test_no_vendor_is_asked_more_than_the_goal_allows(syncs: list[Sync]) -> None
     assert not too_many
 
 
-def test_each_list_is_walked_once_although_two_streams_need_it(syncs: list[Sync]) -> None:
+def test_each_list_is_read_once_although_two_streams_need_it(syncs: list[Sync]) -> None:
     for sync in syncs:
         for endpoint in ("batch_list", "legacy_list", "moengage_campaigns"):
             assert sync.made[endpoint] == sync.least[endpoint], (sync.kind, endpoint)
@@ -60,3 +61,20 @@ def test_so_few_calls_bring_every_row(sandbox: Sandbox, syncs: list[Sync]) -> No
 
     for stream, days in (("orchestration_stats", batch), ("moengage_campaign_stats", moengage)):
         assert first.records[stream] == len(sandbox.expected(stream, days.first, days.last))
+
+
+QUIET = {
+    "without a campaign": {"days": 12, "orchestrations": 0, "legacy_campaigns": 0, "moengage_campaigns": 0},
+    "with days without rows": {"days": 60, "orchestrations": 8, "legacy_campaigns": 3, "moengage_campaigns": 2},
+    "with full pages": {"days": 8, "orchestrations": 100, "legacy_campaigns": 100, "moengage_campaigns": 15},
+}
+
+
+@pytest.mark.parametrize("account", QUIET.values(), ids=QUIET.keys())
+def test_what_no_document_says_is_confirmed_and_nothing_else_is_asked_again(account: Mapping[str, Any]) -> None:
+    made: Account = make_account(seed=4, density=0.2, **account)
+
+    with Sandbox(made, ROOMY) as sandbox:
+        sync = first_sync("quiet", sandbox)
+
+    assert sync.made == sync.least

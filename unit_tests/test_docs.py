@@ -190,10 +190,8 @@ def messages_of_manifest(part: Any) -> Iterator[str]:
             yield from messages_of_manifest(item)
     elif isinstance(part, dict):
         for name, value in part.items():
-            if name == "error_message":
+            if name in ("error_message", "about_one"):
                 yield value
-            elif name in ("one_campaign_gone", "one_campaign_refused"):
-                yield from value.values()
             else:
                 yield from messages_of_manifest(value)
 

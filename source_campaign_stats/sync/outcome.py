@@ -153,7 +153,7 @@ class Outcomes:
     def _miss(self, stream_slice: StreamSlice, key: Key, outcome: Outcome) -> AirbyteTracedException | None:
         message = f"{label(stream_slice)}: {outcome.message}"
         self.missing[key] = message
-        LOGGER.warning("%s: %s", self.stream_name, message)
+        LOGGER.warning("%s: %s could not be read. The end of the sync says why.", self.stream_name, label(stream_slice))
         if key in self.known:
             return None
         self._in_a_row.append(key)

@@ -14,7 +14,7 @@ from airbyte_cdk.sources.declarative.retrievers import Retriever, SimpleRetrieve
 from airbyte_cdk.sources.types import Record, StreamSlice
 
 from source_campaign_stats.http.tries import Patience, patience
-from source_campaign_stats.output.errors import ItemRefusedError, WaitTooLongError, in_plain_words
+from source_campaign_stats.output.errors import ItemRefusedError, WaitTooLongError, in_plain_words, is_about_a_limit
 from source_campaign_stats.output.lines import in_lines
 from source_campaign_stats.sync.days import FIRST_DAY, LAST_DAY, Window
 from source_campaign_stats.sync.outcome import Fate, Outcome, Outcomes
@@ -91,6 +91,7 @@ class SliceReader(Retriever):
         except Exception as error:
             told = in_plain_words(error, subject(self.outcomes.stream_name, stream_slice))
             is_about_all = told.failure_type is FailureType.config_error or isinstance(error, WaitTooLongError)
+            is_about_all = is_about_all or is_about_a_limit(error)
             words = str(told).removeprefix(f"{subject(self.outcomes.stream_name, stream_slice)}: ")
             return Outcome(Fate.FAILED if is_about_all else Fate.BROKEN, message=words, error=told)
         return Outcome(Fate.READ, records)
