@@ -40,7 +40,7 @@ ENDPOINTS = {
     "orchestration_stats": "batch_stats",
     "legacy_campaigns": "legacy_list",
     "legacy_campaign_stats": "legacy_stats",
-    "legacy_transactional_stats": "legacy_transactional",
+    "legacy_transactional_stats": "legacy_transactional_stats",
     "moengage_campaigns": "moengage_campaigns",
     "moengage_campaign_stats": "moengage_stats",
 }
@@ -425,7 +425,10 @@ def show_files(directory: Path) -> None:
     print(f"In {directory}/:")
     for name, what in (
         ("report.png", "sends and opens per day and vendor, as a picture"),
-        ("warehouse.duckdb", f"{len(STREAMS)} tables in the schema {SCHEMA}, and the reports; docs/queries.md has more to ask"),
+        (
+            "warehouse.duckdb",
+            f"{len(STREAMS)} tables in the schema {SCHEMA}, and the reports; docs/queries.md has more to ask",
+        ),
         ("first-sync/, second-sync/", "records.jsonl, state.json and messages.log, as the connector printed them"),
         ("config.json, catalog.json", "what the connector was given, and what it can read"),
     ):

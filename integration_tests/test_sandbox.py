@@ -95,7 +95,7 @@ class Client:
             return self.legacy("list", limit=100)
         if name == "legacy_stats":
             return self.legacy(f"stats/{account.apps[0].campaigns[0].token}")
-        if name == "legacy_transactional":
+        if name == "legacy_transactional_stats":
             return self.transactional(account.apps[0].groups[0].id)
         if name == "moengage_stats":
             return self.moengage_stats(account.horizon)
@@ -372,7 +372,9 @@ def test_six_months_of_transactional_statistics_are_allowed_each_day_of_the_wind
     assert days == sorted(set(days))
     assert first <= min(days) <= max(days) == last
     inside = client.transactional("welcome", since="2026-11-05", until="2026-11-10").json()["detail"]
-    assert [row["date"] for row in inside] == [str(day) for day in days if date(2026, 11, 5) <= day <= date(2026, 11, 10)]
+    assert [row["date"] for row in inside] == [
+        str(day) for day in days if date(2026, 11, 5) <= day <= date(2026, 11, 10)
+    ]
 
 
 def test_a_group_has_to_be_quoted_and_an_unknown_one_or_one_of_another_app_is_404(client: Client) -> None:

@@ -208,9 +208,7 @@ def test_the_stream_has_a_state_of_its_own_and_reads_the_lookback_again(legacy: 
     assert sync.state(STREAM) == {"date": "2026-11-20"}
 
 
-def test_a_week_of_daily_syncs_with_one_missed_leaves_no_gap(
-    legacy: BatchLegacy, clock: FrozenDateTimeFactory
-) -> None:
+def test_a_week_of_daily_syncs_with_one_missed_leaves_no_gap(legacy: BatchLegacy, clock: FrozenDateTimeFactory) -> None:
     legacy.with_group("welcome", *all_days("2026-10-01", "2026-12-31"))
     state: dict[str, Any] = {}
     read_days: list[list[str]] = []

@@ -43,7 +43,7 @@ def route(account: Account, path: str) -> Route:
     group = rest.removeprefix("transactional/stats/")
     # One segment: what has a meaning in a URL has to be quoted.
     if group != rest and re.fullmatch(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+", group):
-        return Route("legacy_transactional", shown, app, unquote(group))
+        return Route("legacy_transactional_stats", shown, app, unquote(group))
     return Route(None, shown, app)
 
 
@@ -75,7 +75,7 @@ class BatchLegacy:
         app = next(app for app in self.account.apps if app.name == route.app)
         if route.endpoint == "legacy_list":
             return Answer(200, self._list(app, call.query))
-        if route.endpoint == "legacy_transactional":
+        if route.endpoint == "legacy_transactional_stats":
             return Answer(200, self._transactional(app, route.token or "", call.query))
         return Answer(200, self._stats(app, route.token or "", call.query))
 

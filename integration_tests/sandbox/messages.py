@@ -18,7 +18,7 @@ ENDPOINTS = (
     "batch_stats",
     "legacy_list",
     "legacy_stats",
-    "legacy_transactional",
+    "legacy_transactional_stats",
     "moengage_stats",
     "moengage_campaigns",
 )

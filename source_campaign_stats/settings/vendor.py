@@ -30,9 +30,9 @@ class Probe:
 class NamedIds:
     """Ids that a person typed, and the list that has them if they are right.
 
-    `stream` lists them in its `column`, in the slices of `partition`; None: no list has them. `statistics` is the stream
-    that asks for them by name, if one does. `what` is what the setting is called. `nothing_else` says that only these
-    are read.
+    `stream` lists them in its `column`, in the slices of `partition`; None: no list has them. `statistics` is the
+    stream that asks for them by name, if one does. `what` is what the setting is called. `nothing_else` says that only
+    these are read.
     """
 
     ids: Sequence[str]

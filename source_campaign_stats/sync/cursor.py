@@ -330,7 +330,11 @@ class CampaignCursor(StatisticsCursor):
             raise in_plain_words(error, f"{self._name}: the list of campaigns could not be read") from error
         listed = {key_of_slice(one) for one in slices}
         for key in self._owed.keys() - listed:
-            LOGGER.info("%s: %s owes nothing any more: it is not listed, or the settings leave it out", self._name, ", ".join(key))
+            LOGGER.info(
+                "%s: %s owes nothing any more: it is not listed, or the settings leave it out",
+                self._name,
+                ", ".join(key),
+            )
             del self._owed[key]
         return [self._from_the_day_owed(one) for one in sorted(slices, key=_place_of)]
 

@@ -380,7 +380,11 @@ def _named_ids(settings: Settings) -> list[NamedIds]:
     ]
     skipped = settings.get("skip_campaign_tokens")
     what = '"Campaigns to skip" of "Batch MEP (legacy)"'
-    return named + groups + ([NamedIds(skipped, what, stream="legacy_campaigns", column="campaign_token")] if skipped else [])
+    return (
+        named
+        + groups
+        + ([NamedIds(skipped, what, stream="legacy_campaigns", column="campaign_token")] if skipped else [])
+    )
 
 
 BATCH_LEGACY = Vendor(
