@@ -1,6 +1,7 @@
 """The least number of calls that are safe after the vendors' documents, counted from an account.
 
-What no document says is believed when it comes twice: those confirmations are counted, and nothing else. The reasons stand in docs/performance.md. The connector's code is not used here, so that a mistake in it shows.
+What no document says is believed when it comes twice: those confirmations are counted, and nothing else. The reasons
+stand in docs/performance.md. The connector's code is not used here, so that a mistake in it shows.
 """
 
 import math
