@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DBT := cd dbt && DBT_TARGET_PATH=../build/dbt DBT_LOG_PATH=../build/dbt/logs ../.venv-dbt/bin/dbt --quiet
 
-.PHONY: help venv test lint demo dbt bench calls simulate image lock clean
+.PHONY: help venv test lint demo dbt bench calls simulate mutants image lock clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ venv: .venv/made  ## The virtual environment .venv, made again when setup.py cha
 .venv/made: setup.py
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests,lint,demo]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests,lint,demo,mutants]'
 	touch $@
 
 # dbt has an environment of its own: its pins and airbyte-cdk's differ.
@@ -51,6 +51,9 @@ calls: venv  ## The calls of a sync of three accounts; writes docs/performance.m
 simulate: venv  ## Random histories of accounts and syncs in which everything goes wrong; HISTORIES=1000 plays more
 	$(BIN)/python -m integration_tests.simulator --histories $(or $(HISTORIES),100)
 
+mutants: venv  ## Breaks the code in small ways, and tells what no test sees; SAMPLE=40 breaks it in so many only
+	$(BIN)/python -m unit_tests.mutants $(if $(SAMPLE),--sample $(SAMPLE))
+
 image:  ## The Docker image
 	$(PYTHON) -m integration_tests.image
 
@@ -61,4 +64,4 @@ lock:  ## requirements.lock anew: what the image installs, pinned with hashes, f
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' setup.py -o requirements.lock
 
 clean:  ## Removes what was made
-	rm -rf .venv .venv-dbt build
+	rm -rf .venv .venv-dbt build mutants

@@ -33,6 +33,7 @@ setup(
             "requests-mock~=1.12",
             "trustme~=1.2",
         ],
+        "mutants": ["mutmut~=3.8"],
         "lint": ["import-linter~=2.17", "mypy~=2.4", "ruff~=0.17.6", "types-PyYAML", "types-requests"],
     },
     entry_points={"console_scripts": ["source-campaign-stats=source_campaign_stats.run:run"]},

@@ -1,5 +1,6 @@
 """The connector in any host: signals, closed streams, no home, other programs and their threads."""
 
+import fcntl
 import json
 import os
 import signal
@@ -107,6 +108,45 @@ def test_an_output_that_is_not_read_to_its_end_is_told_in_words(world: World, tm
     told = process.stderr.read()
     assert "The output can't be written any more" in told
     assert "Traceback" not in told
+
+
+# The least that Linux gives a pipe (F_SETPIPE_SZ is 1031), so that it is full at once.
+SMALL_PIPE = (1031, 4096)
+
+
+def read_slowly(process: "subprocess.Popen[Any]", pipe: int) -> str:
+    """What a process prints, to a reader that comes late, takes little and rests."""
+    time.sleep(3)
+    read = b""
+    while some := os.read(pipe, 8192):
+        read += some
+        time.sleep(0.001)
+    process.wait(timeout=60)
+    os.close(pipe)
+    return read.decode()
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "non-blocking"])
+@pytest.mark.parametrize("stderr", [subprocess.DEVNULL, subprocess.STDOUT], ids=["stdout", "stdout and stderr"])
+def test_a_slow_full_pipe_loses_no_line(
+    world: World, tmp_path: Path, stderr: int, blocking: bool, unbuffered: str
+) -> None:
+    closed(world, tmp_path, [], ["spec"])
+    pipe, end = os.pipe()
+    fcntl.fcntl(end, *SMALL_PIPE)
+    os.set_blocking(end, blocking)
+    environment = {**os.environ, **world.sandbox.environment, "PYTHONUNBUFFERED": unbuffered}
+    process = subprocess.Popen([*command(), *READ], cwd=tmp_path, env=environment, stdout=end, stderr=stderr)
+    os.close(end)
+
+    printed = read_slowly(process, pipe)
+
+    assert process.returncode == 0, printed[-500:]
+    output = Output(0, printed, 0)
+    assert not world.faults(output)
+    assert set(output.statuses.values()) == {"COMPLETE"}
+    assert len(output.messages) == printed.count("\n")
 
 
 def test_neither_a_home_nor_a_place_for_files_is_needed(world: World) -> None:

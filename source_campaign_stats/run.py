@@ -20,7 +20,7 @@ def run(arguments: list[str] | None = None) -> None:
             _print_spec()
             return
         if wanted.command in ("catalog", "state"):
-            print(made(wanted.command, wanted.output), flush=True)
+            print(made(wanted.command, wanted.output))
             return
         inputs = inputs_of(wanted)
         speed.prepare()
@@ -43,4 +43,4 @@ def _print_spec() -> None:
         },
     }
     # ASCII, whatever the machine's locale says.
-    print(json.dumps(message), flush=True)
+    print(json.dumps(message))

@@ -4,13 +4,14 @@ import email.utils
 import time
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_campaign_stats.http.answers import decoded, taken
+from source_campaign_stats.http.answers import NoNumber, decoded, exactly, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.http.keys import KeyHeaders
 from source_campaign_stats.http.tries import Patience, patience, tries_of
@@ -70,7 +71,9 @@ def test_a_documented_answer_is_used(shape: Any, body: str) -> None:
         (DAYS, "", "truncated"),
         (DAYS, '{"details": [', "truncated"),
         (DAYS, '{"details": []} <html>', "JSON is malformed"),
-        (DAYS, '{"details": [], "more": NaN}', "JSON is malformed"),
+        (DAYS, '{"details": [], "more": nan}', "JSON is malformed"),
+        (DAYS, b"\xff\xfe{\x00}\x00", "invalid start byte"),
+        (DAYS, '{"details": [], "more": "\\ud83d}', "truncated"),
         (DAYS, b'{"details": [], "more": "\xff"}', "invalid start byte"),
         (DAYS, '{"details": [], "more": ' + "[" * 100_000 + "]" * 100_000 + "}", "recursion"),
         (DAYS, "null", "Expected `object`, got `null`"),
@@ -105,27 +108,79 @@ def test_any_other_answer_is_asked_again_and_told_how_it_differs(shape: Any, bod
     assert words in str(resolution.error_message)
 
 
-def test_a_body_is_parsed_once() -> None:
-    answer = response('{"sent": 3}')
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'\xef\xbb\xbf{"details": []}',
+        b'{"details": [{"date": "2026-11-20", "name": "half: \\ud83d"}]}',
+        b'{"details": [{"date": "2026-11-20", "\\udc00": 1}]}',
+        b'{"details": [], "more": [NaN, Infinity, -Infinity, 1e400]}',
+    ],
+    ids=["byte order mark", "half a pair in a text", "half a pair in a key", "numbers that no machine holds"],
+)
+def test_what_spoils_a_value_at_most_is_no_reason_to_ask_again(body: bytes) -> None:
+    resolution = decision(response(body), documented_answer=DAYS)
 
-    assert decoded(answer) == {"sent": 3}
+    assert resolution.response_action == ResponseAction.SUCCESS, resolution.error_message
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (r"\ud83d\ude00", "😀"),
+        (r"\uD83D\uDE00", "😀"),
+        (r"\ud83d", "�"),
+        (r"\ude00", "�"),
+        (r"\uDBFFx\udfff", "�x�"),
+        (r"\ude00\ud83d", "��"),
+        (r"\ud83d\ud83d\ude00", "�😀"),
+        (r"\\ud83d", r"\ud83d"),
+        (r"\\\ud83d", "\\�"),
+        (r"\"\ud83d\"", '"�"'),
+        (r"NaN Infinity \ud83d \" -NaN", 'NaN Infinity � " -NaN'),
+    ],
+)
+@pytest.mark.parametrize("form", [None, list[msgspec.Raw]])
+def test_half_a_surrogate_pair_is_read_as_the_replacement_character_and_all_else_as_it_is(
+    text: str, read: str, form: Any
+) -> None:
+    answer = decoded(response(f'["{text}", {{"{text}": 1}}, NaN]'), form)
+
+    assert [exactly(part) if form else part for part in answer[:2]] == [read, {read: 1}]
+
+
+def test_a_body_is_parsed_once_for_each_form() -> None:
+    answer = response('{"details": [{"sent": 3}]}')
+
+    assert decoded(answer) == {"details": [{"sent": 3}]}
     assert decoded(answer) is decoded(answer)
+    assert decoded(answer, OrchestrationDays) is decoded(answer, OrchestrationDays)
 
 
 def test_records_stay_text_until_they_are_taken_one_at_a_time() -> None:
     days = decoded(response('{"details": [{"sent": 1}, {"sent": 2}]}'), OrchestrationDays).details
     records = taken(days)
 
-    assert next(records) == {"sent": 1}
-    assert [bytes(day) for day in days] == [b'{"sent": 2}'], "only what was not taken is kept, as text"
-    assert (list(records), days) == ([{"sent": 2}], [])
+    assert bytes(next(records)) == b'{"sent": 1}'
+    assert [bytes(day) for day in days] == [b'{"sent": 2}'], "only what was not taken is kept"
+    assert (list(map(bytes, records)), days) == ([b'{"sent": 2}'], [])
 
 
-@pytest.mark.parametrize("read", [decoded, lambda answer: list(taken(decoded(answer, OrchestrationDays).details))])
-def test_a_number_that_no_machine_can_hold_ends_the_stream_until_the_next_sync(read: Any) -> None:
-    with pytest.raises(AirbyteTracedException, match="can't be read as JSON") as raised:
-        read(response('{"details": [{"sent": 1e999}]}'))
-    assert raised.value.failure_type == FailureType.transient_error
+def test_numbers_are_read_exactly() -> None:
+    found = exactly(b"[18446744073709551616, -9223372036854775809, 12.0, 1.10, 1e5, 0.1]")
+
+    assert found == [2**64, -(2**63) - 1, 12.0, 1.1, 1e5, 0.1]
+    assert [number.text for number in found[2:]] == ["12.0", "1.10", "1e5", "0.1"]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [("1e400", "1e400"), ("-1e400", "-1e400"), ("9" * 5000, "9" * 5000), ("NaN", "NaN"), ("-Infinity", "-Infinity")],
+)
+def test_a_number_that_no_machine_can_hold_is_none_and_spoils_nothing_beside_it(written: str, told: str) -> None:
+    found = decoded(response(f'{{"details": [{{"sent": {written}, "delivered": 3}}]}}'))["details"][0]
+
+    assert (type(found["sent"]), repr(found["sent"]), found["delivered"]) == (NoNumber, told, 3)
 
 
 # --- The error handler ------------------------------------------------------------------------------------------------

@@ -38,14 +38,16 @@ def numbers(lines: Lines) -> list[int]:
 
 
 class Output(io.StringIO):
-    """A standard output that knows the records in it at each flush."""
+    """A standard output that knows how many records each write of records brought."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.records_when_flushed: list[int] = []
+        self.records: list[int] = []
 
-    def flush(self) -> None:
-        self.records_when_flushed.append(self.getvalue().count('{"type":"RECORD"'))
+    def write(self, text: str) -> int:
+        if count := text.count('{"type":"RECORD"'):
+            self.records.append(count)
+        return super().write(text)
 
 
 def printed(to: io.StringIO | None = None) -> list[dict[str, Any]]:
@@ -71,6 +73,15 @@ def test_a_line_is_what_the_cdk_prints_for_the_record(data: dict[str, Any]) -> N
 
     record = AirbyteRecordMessage("orchestrations", dict(data), json.loads(line)["record"]["emitted_at"])
     assert line == AirbyteEntrypoint.airbyte_message_to_string(AirbyteMessage(Type.RECORD, record=record)) + "\n"
+
+
+def test_a_whole_number_beyond_64_bits_is_printed_exactly() -> None:
+    data = {"name": "Été 🎉", "sent": 2**64, "other_metrics": {"read": -(2**63) - 1}, "parts": [{"sent": 10**40}]}
+
+    line = record_line("orchestrations", data)
+
+    assert line.endswith(b"}\n")
+    assert json.loads(line)["record"]["data"] == data
 
 
 def test_all_records_are_handed_over_in_their_order() -> None:
@@ -117,7 +128,7 @@ def test_lines_are_not_gathered_before_they_are_written(cep: BatchCep) -> None:
 
     printed(to=(output := Output()))
 
-    assert output.records_when_flushed == [1, 2]
+    assert output.records == [1, 1]
 
 
 def test_a_state_comes_after_its_records_and_tells_their_number(cep: BatchCep) -> None:

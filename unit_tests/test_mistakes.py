@@ -354,12 +354,16 @@ def test_check_says_how_many_days_a_first_sync_reads_and_how_long_that_takes(
     assert any(line.startswith("Batch: one request for each orchestration") for line in caplog.messages)
 
 
-def test_an_answer_that_no_version_can_read_is_told_without_a_class_name(cep: BatchCep) -> None:
-    cep.list.always = Answer({"orchestrations": [{"id": "o1", "message_steps": 5, "channels": 7}], "has_more": False})
+def test_an_item_that_no_version_can_read_is_told_without_a_class_name(cep: BatchCep) -> None:
+    items = [{"id": "o1", "message_steps": 5, "channels": 7}, {"id": "o2"}]
+    cep.list.always = Answer({"orchestrations": items, "has_more": False})
 
-    sync = read(ConfigBuilder().with_batch().build(), "orchestration_stats")
+    sync = read(ConfigBuilder().with_batch().build(), "orchestrations", "orchestration_stats")
 
-    assert "holds something that this version can't read" in sync.errors[0]
+    assert [record["id"] for record in sync.records("orchestrations")] == ["o2"]
+    assert cep.ids_asked == ["o1", "o2"]
+    assert "1 items of the list can't be read" in sync.errors_of("orchestrations")[0]
+    assert "belongs" in sync.errors_of("orchestrations")[0]
     assert "Error" not in " ".join([*sync.errors, str(sync.failure)])
 
 

@@ -1,41 +1,133 @@
 """Answers: read once, held against the documented shape, and taken apart record by record."""
 
-from collections.abc import Iterator
+import json
+import math
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any
 
 import msgspec
-import orjson
 import requests
 
-from source_campaign_stats.output.errors import transient_error
-
-_DECODED = "_decoded_answer"
+_DECODED = "_decoded_answers"
 _DAY = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}(?!\d)")]
 _TYPES = {"boolean": bool, "integer": int, "object": dict[str, msgspec.Raw], "text": str, "day": _DAY}
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# A whole pair, or half of one, or another escape (a backslash that is escaped begins none).
+_ESCAPES = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u[dD]([89a-fA-F])[0-9a-fA-F]{2}|\\.", re.DOTALL)
+_TEXTS_AND_CONSTANTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|NaN|Infinity', re.DOTALL)
+# Python's own names for what JSON has no number for, as numbers that are JSON and that no machine can hold.
+_CONSTANTS = {b"NaN": b"1e9999901", b"Infinity": b"1e9999902"}
+_NAMES_OF_CONSTANTS = {number.decode(): name.decode() for name, number in _CONSTANTS.items()}
 
-def decoded(response: requests.Response, form: type | None = None) -> Any:
-    """The body as JSON, parsed once for error handler, paginator and extractor.
+
+_LEARNING = threading.Lock()
+
+
+class WrittenNumber(float):
+    """A number with a point or an exponent, and how the vendor wrote it: `1e5`, `1.10`."""
+
+    text: str
+
+
+class NoNumber:
+    """What stands in the place of a number that no machine can hold: `1e400`, `NaN`, `-Infinity`."""
+
+    def __init__(self, text: str) -> None:
+        sign = "-" if text.startswith("-") else ""
+        self.text = sign + _NAMES_OF_CONSTANTS.get(text.removeprefix("-"), text.removeprefix("-"))
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class Unreadable(dict[str, Any]):
+    """An item of a list that can't be read: those of its columns that say which it is, and the reason for people.
+
+    Example: `{"id": "summer_1", "name": "Summer"}`, reason `The column "capping" holds 1e400 where …`.
+    """
+
+    reason: str
+
+    def __init__(self, columns: Mapping[str, Any], reason: str) -> None:
+        super().__init__(columns)
+        self.reason = reason
+
+
+def read(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """The body as the decoder's type. Raises what msgspec raises about text that is no JSON, or other JSON.
+
+    A byte order mark before it is passed over, and half a surrogate pair is read as U+FFFD: JSON allows both, and
+    neither is a reason to lose rows. `NaN` and `Infinity` become numbers that are too large (see `exactly`), so that
+    they spoil the record that they stand in and no other.
+    """
+    text = body.removeprefix(_BYTE_ORDER_MARK)
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError:
+        repaired = _repaired(text)
+        if repaired == text:
+            raise
+        return decoder.decode(repaired)
+
+
+def decoded(response: requests.Response, form: Any = None) -> Any:
+    """The body as JSON, parsed once for each form, however many of error handler, paginator and extractor ask.
 
     `form` is the type of an answer whose records stay text until they are used (`msgspec.Raw`, see `taken`): half a
-    year of a campaign with 20 steps is 5 MB of text and 40 MB of objects.
+    year of a campaign with 20 steps is 5 MB of text and 40 MB of objects. Without it, a number that no machine can
+    hold is a `NoNumber`.
     Example: with a form that has `details: list[msgspec.Raw]`, `{"details": [{"sent": 3}]}` -> its `details` is a list
     of the text `{"sent": 3}`.
     """
-    if _DECODED not in response.__dict__:
-        body = response.content
-        response.__dict__[_DECODED] = msgspec.json.decode(body, type=form) if form else _parsed(body)
-    return response.__dict__[_DECODED]
+    answers = response.__dict__.setdefault(_DECODED, {})
+    if form not in answers:
+        try:
+            answers[form] = read(response.content, _decoder_of(form))
+        except msgspec.ValidationError:
+            if form is not None:
+                raise
+            answers[form] = exactly(_repaired(response.content.removeprefix(_BYTE_ORDER_MARK)))
+    return answers[form]
 
 
-def taken(records: list[msgspec.Raw]) -> Iterator[Any]:
-    """The records of an answer as objects, one at a time; the list is empty afterwards.
+def taken(records: list[msgspec.Raw]) -> Iterator[msgspec.Raw]:
+    """The records of an answer, one at a time; the list is empty afterwards.
 
     One record stays in the processor's cache, where the objects of half a year do not fit (docs/performance.md).
     """
     records.reverse()
     while records:
-        yield _parsed(memoryview(records.pop()))
+        yield records.pop()
+
+
+def exactly(text: bytes | msgspec.Raw) -> Any:
+    """A text as objects with nothing lost of its numbers; slower than msgspec.
+
+    Whole numbers are exact, others `WrittenNumber`; a number that no machine can hold is a `NoNumber`.
+    Example: `{"a": 18446744073709551616, "b": 1.10, "c": 1e400}`.
+    """
+    try:
+        return json.loads(str(text, "utf-8"), parse_float=number_of)
+    except ValueError:
+        # A whole number of more digits than Python reads; a function for each of them would cost others too much.
+        return json.loads(str(text, "utf-8"), parse_float=number_of, parse_int=number_of)
+
+
+def number_of(text: str) -> int | WrittenNumber | NoNumber:
+    """A number as `exactly` reads it; raises ValueError for what is none."""
+    if text.lstrip("+-").isdecimal():
+        try:
+            return int(text)
+        except ValueError:
+            # Python reads 4,300 digits, and prints no more.
+            return NoNumber(text)
+    number = WrittenNumber(text)
+    number.text = text
+    return NoNumber(text) if math.isinf(number) else number
 
 
 def documented_type(shape: Any) -> Any:
@@ -58,15 +150,17 @@ def documented_type(shape: Any) -> Any:
     return msgspec.defstruct("Documented", columns, gc=False, frozen=True)
 
 
-def _parsed(text: bytes | memoryview) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        # Only a number that is too large passes the comparison with the documented shape.
-        raise transient_error("An answer can't be read as JSON. Run the sync again later.") from error
+@cache
+def _decoder_of(form: Any) -> msgspec.json.Decoder[Any]:
+    # msgspec crashes the process when two threads make it learn a type at the same time.
+    with _LEARNING:
+        return msgspec.json.Decoder(form or Any)
 
 
-class Unreadable(dict[str, Any]):
-    """An item of a list that can't be read: its key columns, and the reason."""
-
-    reason: str = ""
+def _repaired(text: bytes) -> bytes:
+    """The text in which half a surrogate pair is U+FFFD, and a constant a number; of a text without them the same."""
+    if b"\\u" in text:
+        text = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
+    if any(constant in text for constant in _CONSTANTS):
+        text = _TEXTS_AND_CONSTANTS.sub(lambda found: _CONSTANTS.get(found[0], found[0]), text)
+    return text

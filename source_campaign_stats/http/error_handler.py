@@ -13,7 +13,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 
-from source_campaign_stats.http.answers import documented_type
+from source_campaign_stats.http.answers import decoded, documented_type, read
 from source_campaign_stats.http.tries import Tries, tries_of
 from source_campaign_stats.http.way import broken_way
 from source_campaign_stats.output.errors import ItemRefusedError
@@ -105,7 +105,7 @@ class VendorErrorHandler(DefaultErrorHandler):
         try:
             # msgspec passes over texts that it need not know.
             response.content.decode()
-            rows = self._rows_in(self._documented.decode(response.content))
+            rows = self._rows_in(read(response.content, self._documented))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return [], str(error)
         if len(set(rows)) < len(rows):
@@ -115,7 +115,7 @@ class VendorErrorHandler(DefaultErrorHandler):
     def _contradicting_rows(self, response: requests.Response, keys: list[Any]) -> str | None:
         """Two rows of one key with other numbers; with the same numbers they are one row."""
         first: dict[Any, Any] = {}
-        for key, row in zip(keys, self._rows_in(orjson.loads(response.content)), strict=True):
+        for key, row in zip(keys, self._rows_in(decoded(response)), strict=True):
             if first.setdefault(key, row) != row:
                 named = ", ".join(f"{name} {getattr(key, name)}" for name in key.__struct_fields__)
                 return f"it has two rows of {named} with other values"

@@ -1,11 +1,15 @@
 """The errors of this connector: each tells a person what happened and what to do."""
 
+from typing import Any
+
 import requests
 from airbyte_cdk.models import AirbyteMessage, FailureType, StreamDescriptor
 from airbyte_cdk.sources.streams.http.exceptions import BaseBackoffException
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.cdk.door import cause_of
+
+_LONGEST_QUOTATION = 60
 
 
 class ItemRefusedError(AirbyteTracedException):
@@ -25,6 +29,18 @@ class SaidLastError(AirbyteTracedException):
     def as_airbyte_message(self, stream_descriptor: StreamDescriptor | None = None) -> AirbyteMessage:
         message = super().as_airbyte_message(stream_descriptor)
         return LastWords(type=message.type, trace=message.trace)
+
+
+class UnfitValueError(AirbyteTracedException):
+    """A value of an answer that can't be made to fit its column; whoever catches it says whose value it is.
+
+    Example: `UnfitValueError("versions.sent", "many", "a whole number")` says `The column "versions.sent" holds the
+    text "many" where a whole number belongs.`
+    """
+
+    def __init__(self, column: str, value: Any, wanted: str) -> None:
+        message = f'The column "{column}" holds {_shown(value)} where {wanted} belongs.'
+        super().__init__(message=message, internal_message=message, failure_type=FailureType.transient_error)
 
 
 class WaitTooLongError(AirbyteTracedException):
@@ -83,3 +99,16 @@ def in_plain_words(error: BaseException, subject: str) -> AirbyteTracedException
         FailureType.system_error,
         error,
     )
+
+
+def _shown(value: Any) -> str:
+    """A value as people call it, cut where it is long."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "an array"
+    if isinstance(value, str):
+        return f'the text "{_cut(value)}"'
+    return str(value).lower() if isinstance(value, bool) else _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_QUOTATION else f"{text[:_LONGEST_QUOTATION]}…"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.types import Record, StreamSlice
@@ -59,9 +60,17 @@ def record_line(stream_name: str, data: Mapping[str, Any]) -> bytes:
         data = {column: value for column, value in data.items() if value is not None}
     return b'{"type":"RECORD","record":{"stream":"%b","data":%b,"emitted_at":%d}}\n' % (
         stream_name.encode(),
-        orjson.dumps(data),
+        _as_json(data),
         time.time_ns() // 1_000_000,
     )
+
+
+def _as_json(data: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(data)
+    except orjson.JSONEncodeError:
+        # It writes no whole number beyond 64 bits; msgspec does, a third slower.
+        return msgspec.json.encode(data)
 
 
 def _together(lines: list[bytes], stream_name: str, stream_slice: StreamSlice) -> Record:

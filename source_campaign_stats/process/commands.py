@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.logger import PRINT_BUFFER, is_platform_debug_log_enabled
+from airbyte_cdk.logger import is_platform_debug_log_enabled
 from airbyte_cdk.models import (
     AirbyteConnectionStatus,
     AirbyteMessage,
@@ -50,27 +50,21 @@ def run_command(wanted: argparse.Namespace, inputs: Inputs) -> None:
         # No key is known yet, so nothing is said but the places in the code.
         _end_by_a_defect("".join(traceback.format_tb(error.__traceback__)))
     _let_no_secret_through(source.secrets)
-    failed = True
-    with PRINT_BUFFER:
-        try:
-            for message in _messages(wanted.command, source, catalog, state):
-                _print(message)
-            failed = False
-        except AirbyteTracedException as error:
-            _print(trace_of(error))
-        except Exception as error:
-            _end_by_a_defect("".join(traceback.format_exception(error)))
-    if failed:
+    try:
+        for message in _messages(wanted.command, source, catalog, state):
+            _print(message)
+    except AirbyteTracedException as error:
+        _print(trace_of(error))
         # Workers that wait for a vendor would keep the process alive.
         os._exit(1)
+    except Exception as error:
+        _end_by_a_defect("".join(traceback.format_exception(error)))
 
 
 def _end_by_a_defect(places: str) -> NoReturn:
     LOGGER.error(places)
     words = "The connector ended because of a defect in it. The line of the log before this one says where."
-    message = AirbyteEntrypoint.airbyte_message_to_string(traced(words, FailureType.system_error).as_airbyte_message())
-    PRINT_BUFFER.write(f"{message}\n")
-    PRINT_BUFFER.flush()
+    _print(traced(words, FailureType.system_error).as_airbyte_message())
     os._exit(1)
 
 
@@ -114,20 +108,18 @@ def printed(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
     for message in messages:
         if lines := lines_of(message):
             counts[HashableStreamDescriptor(name=lines.stream_name)] += lines.count
+            # Not through the CDK's buffer: what it gathers for a tenth of a second can wait there until the next line.
             sys.stdout.write(lines.text)
-            # The CDK's buffer would gather a tenth of a second of them, and copy that three times.
-            sys.stdout.flush()
         else:
             yield AirbyteEntrypoint.handle_record_counts(message, counts)
 
 
 def _print(message: AirbyteMessage) -> None:
-    # One write a message: worker threads print too.
     sys.stdout.write(f"{AirbyteEntrypoint.airbyte_message_to_string(message)}\n")
 
 
 def _let_no_secret_through(secrets: list[str]) -> None:
     """Whatever is printed from here on, by whichever library, passes through `RedactingStream`."""
-    # The CDK's buffer writes to `sys.__stdout__`, not to `sys.stdout`.
+    # The CDK's log is written to `sys.__stdout__`, not to `sys.stdout`.
     sys.__stdout__ = sys.stdout = RedactingStream(sys.stdout, secrets, end_without_output)  # type: ignore[assignment, misc]
     sys.__stderr__ = sys.stderr = RedactingStream(sys.stderr, secrets, end_without_output)  # type: ignore[assignment, misc]

@@ -1,5 +1,6 @@
 """What any host gets from this process: an end within a moment when asked for it, and words when something is wrong."""
 
+import atexit
 import json
 import os
 import signal
@@ -7,10 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import TextIOWrapper
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from source_campaign_stats.process.mistake import Mistake
+from source_campaign_stats.process.streams import WholeLines
 
 # Commands whose output is read by a program, in the messages of the Airbyte protocol.
 _SPEAKING_THE_PROTOCOL = ("check", "discover", "read")
@@ -28,13 +29,10 @@ def prepare() -> None:
         opened = os.open(os.devnull, os.O_RDWR)
         if opened != number:
             os.dup2(opened, number)
-    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")  # noqa: SIM115
     if 1 in closed:
         end("Standard output is closed, so nothing can be printed. Run the command with an output.")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # The protocol is UTF-8, whatever the machine's locale says; a half character in a path must not end it.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.stdout = sys.__stdout__ = _in_whole_lines(1, sys.stdout)  # type: ignore[assignment, misc]
+    sys.stderr = sys.__stderr__ = _in_whole_lines(2, sys.stderr)  # type: ignore[assignment, misc]
 
 
 @contextmanager
@@ -45,7 +43,7 @@ def told_in_words(command: str) -> Iterator[None]:
     except Mistake as mistake:
         if command in _SPEAKING_THE_PROTOCOL:
             for message in _messages_of(command, str(mistake)):
-                print(json.dumps(message), flush=True)
+                print(json.dumps(message))
             sys.exit(1)
         end(str(mistake))
     except OSError:
@@ -70,6 +68,19 @@ def _messages_of(command: str, words: str) -> Iterator[dict[str, object]]:
     yield {"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": time.time() * 1000, "error": error}}
     if command == "check":
         yield {"type": "CONNECTION_STATUS", "connectionStatus": {"status": "FAILED", "message": words}}
+
+
+def _in_whole_lines(number: int, stream: TextIO | None) -> TextIO:
+    if stream:
+        try:
+            stream.flush()
+            number = stream.fileno()
+        except OSError:
+            # A program runs the command line in itself, and keeps what is printed.
+            return stream
+    lines = WholeLines(number)
+    atexit.register(lines.finish)
+    return lines  # type: ignore[return-value]
 
 
 def _is_open(number: int) -> bool:

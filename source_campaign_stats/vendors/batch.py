@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,10 +25,12 @@ from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.state import Key
+from source_campaign_stats.vendors.fitting import columns_of, fitted, listed, says_nothing
 from source_campaign_stats.vendors.records import as_array, as_timestamp, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
+_TELLING = ("id", "name", "created_date")
 _TIMESTAMPS = ("created_date", "start_time", "end_time")
 # What a day has beside its metrics.
 _NO_METRICS = {"date", "platform", "versions", "message_steps"}
@@ -108,12 +111,19 @@ class NextFrom(PaginationStrategy):
         return self.page_size
 
 
+class OrchestrationPage(msgspec.Struct):
+    """A page of the list, its orchestrations still text."""
+
+    orchestrations: list[msgspec.Raw]
+
+
 @dataclass
 class OrchestrationExtractor(RecordExtractor):
     """The orchestrations of a page, with the two misspelt keys under their right names."""
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
-        return [orchestration_record(item) for item in decoded(response)["orchestrations"]]
+        items = decoded(response, OrchestrationPage).orchestrations
+        return listed(items, orchestration_record, columns_of("orchestrations"), _TELLING)
 
 
 class OrchestrationDays(msgspec.Struct):
@@ -128,7 +138,10 @@ class OrchestrationStatsExtractor(RecordExtractor):
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
         known = documented_metrics("orchestration_stats") | _NO_METRICS
-        return (day_record(day, known) for day in taken(decoded(response, OrchestrationDays).details))
+        columns = columns_of("orchestration_stats", platforms="platform")
+        shape = partial(map, partial(day_record, known=known))
+        for day in taken(decoded(response, OrchestrationDays).details):
+            yield from fitted([day], shape, columns)
 
 
 @dataclass
@@ -209,7 +222,7 @@ def day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
     _platforms_as_array(day)
     for parts, name in (("versions", "version"), ("message_steps", "step_id")):
         if parts in day:
-            day[parts] = as_array(day[parts], name)
+            day[parts] = as_array(day[parts], name, parts)
             for part in day[parts] or ():
                 _platforms_as_array(part)
     return day
@@ -261,11 +274,16 @@ def _shifted(day: date | None, duration: timedelta) -> date | None:
 
 
 def _platforms_as_array(part: dict[str, Any]) -> None:
-    if "platform" in part:
-        platforms = as_array(part.pop("platform"), "platform")
-        for numbers in platforms or ():
-            numbers["platform"] = str(numbers.get("platform", "")).lower()
-        part["platforms"] = platforms
+    if "platform" not in part:
+        return
+    part["platforms"] = platforms = as_array(part.pop("platform"), "platform", "platforms")
+    for numbers in platforms or ():
+        try:
+            numbers["platform"] = numbers["platform"].lower()
+        except (KeyError, AttributeError):
+            # A number stays, and becomes a text like every other.
+            if says_nothing(numbers.get("platform")):
+                numbers["platform"] = ""
 
 
 def _rename(item: dict[str, Any], misspelt: str, name: str) -> None:

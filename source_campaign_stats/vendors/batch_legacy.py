@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -24,10 +25,12 @@ from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.state import Key
+from source_campaign_stats.vendors.fitting import columns_of, fitted, listed
 from source_campaign_stats.vendors.records import as_array, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
+_TELLING = ("campaign_token", "name", "created_date")
 _TIMESTAMPS = ("created_date", "push_time")
 # `live=false` (stopped or draft), then `live=true`, then the first half again.
 _HALVES = ("false", "true", "false")
@@ -41,7 +44,8 @@ class LegacyCampaignExtractor(RecordExtractor):
     """The campaigns of a page: the API answers a bare array."""
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
-        return [with_timestamps(item, _TIMESTAMPS) for item in decoded(response)]
+        items = decoded(response, list[msgspec.Raw])
+        return listed(items, legacy_campaign_record, columns_of("legacy_campaigns"), _TELLING)
 
 
 class LegacyDays(msgspec.Struct):
@@ -56,7 +60,10 @@ class LegacyStatsExtractor(RecordExtractor):
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
         known = documented_metrics("legacy_campaign_stats") | _NO_METRICS
-        return (legacy_day_record(day, known) for day in taken(decoded(response, LegacyDays).detail))
+        columns = columns_of("legacy_campaign_stats")
+        shape = partial(map, partial(legacy_day_record, known=known))
+        for day in taken(decoded(response, LegacyDays).detail):
+            yield from fitted([day], shape, columns)
 
 
 @dataclass(frozen=True)
@@ -203,6 +210,11 @@ class CampaignsOfApps(CampaignRouter):
         return set(self.config["batch_legacy"].get("skip_campaign_tokens", []))
 
 
+def legacy_campaign_record(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A campaign as the API gives it, with timestamps in one form."""
+    return with_timestamps(item, _TIMESTAMPS)
+
+
 def legacy_day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
     """A day's numbers, with the versions of an A/B test as an array, and metrics beside the known in `other_metrics`.
 
@@ -214,7 +226,7 @@ def legacy_day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
         day["other_metrics"] = other_metrics
     day["date"] = day["date"][:10]
     if "versions" in day:
-        day["versions"] = as_array(day["versions"], "version")
+        day["versions"] = as_array(day["versions"], "version", "versions")
     return day
 
 

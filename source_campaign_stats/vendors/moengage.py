@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
-import orjson
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
@@ -18,19 +18,21 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 )
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
-from source_campaign_stats.http.answers import decoded, taken
+from source_campaign_stats.http.answers import decoded, exactly, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.output.errors import transient_error
 from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.rows import RowOfAnswer
+from source_campaign_stats.vendors.fitting import columns_of, fitted, listed, says_nothing
 from source_campaign_stats.vendors.records import as_array, as_object, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
 
 Leaf = tuple[str, str, str]
 
+_TELLING = ("campaign_id", "campaign_name", "campaign_start_time")
 _TIMESTAMPS = ("campaign_start_time",)
 _GROUPS_OF_A_LEAF = {"performance_stats", "delivery_funnel", "conversion_goal_stats", "failure_breakdown"}
 # What the total of a platform, a locale and a variation is called, in small letters; of two names the first wins.
@@ -43,13 +45,11 @@ _SECONDS_BETWEEN_WALKS = 5
 
 @dataclass
 class MoEngageCampaignExtractor(RecordExtractor):
-    """The campaigns of a page, without the e-mail address of the person who created them."""
+    """The campaigns of a page."""
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
-        return [
-            {key: value for key, value in with_timestamps(item, _TIMESTAMPS).items() if key != "created_by"}
-            for item in decoded(response)
-        ]
+        items = decoded(response, list[msgspec.Raw])
+        return listed(items, moengage_campaign_record, columns_of("moengage_campaigns"), _TELLING)
 
 
 class StatsPage(msgspec.Struct):
@@ -70,8 +70,9 @@ class MoEngageStatsExtractor(RecordExtractor):
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
         asked_with = {name: self.config["moengage"][name] for name in ("attribution_type", "metric_type")}
         metrics = documented_metrics("moengage_campaign_stats")
-        for campaign_id, elements in decoded(response, StatsPage).data.items():
-            for record in campaign_records(campaign_id, taken(elements), metrics):
+        columns = columns_of("moengage_campaign_stats")
+        for campaign_id, texts in decoded(response, StatsPage).data.items():
+            for record in fitted([*taken(texts)], partial(campaign_records, campaign_id, metrics), columns):
                 yield {**record, **asked_with}
 
 
@@ -104,9 +105,9 @@ class DayErrorHandler(VendorErrorHandler):
         for campaign_id, elements in decoded(response, StatsPage).data.items():
             if len(elements) < 2:
                 continue
-            found: dict[Leaf, Any] = {}
-            for leaf, details in leaves(map(orjson.loads, map(bytes, elements))):
-                if found.setdefault(leaf, details) != details:
+            found: dict[Leaf, str] = {}
+            for leaf, details in leaves(map(exactly, elements)):
+                if found.setdefault(leaf, repr(details)) != repr(details):
                     return f"the campaign {campaign_id} has two elements with other values for {', '.join(leaf)}"
         return None
 
@@ -262,8 +263,13 @@ class PagesOfADay(PaginationStrategy):
         )
 
 
+def moengage_campaign_record(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A campaign as the API gives it, without the e-mail address of the person who created it."""
+    return {key: value for key, value in with_timestamps(item, _TIMESTAMPS).items() if key != "created_by"}
+
+
 def campaign_records(
-    campaign_id: str, elements: Iterable[Mapping[str, Any]], metrics: Set[str]
+    campaign_id: str, metrics: Set[str], elements: Iterable[Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """What the nested answer has of a campaign as flat records, one for each leaf, names as the API spells them.
 
@@ -275,12 +281,12 @@ def campaign_records(
     records = []
     has_stats: dict[Leaf, bool] = {}
     for leaf, details in leaves(elements):
-        performance = as_object(details.get("performance_stats") or None)
+        performance = as_object(details.get("performance_stats"), "performance_stats")
         other_metrics = taken_out(performance, metrics)
         if undocumented := details.keys() - _GROUPS_OF_A_LEAF:
             other_metrics = {name: details[name] for name in details if name in undocumented} | (other_metrics or {})
         # Of a leaf that comes twice the reader keeps the first.
-        has_stats.setdefault(leaf, any(value is not None for value in performance.values()))
+        has_stats.setdefault(leaf, not all(map(says_nothing, performance.values())))
         platform, locale, variation = leaf
         record = {
             "campaign_id": campaign_id,
@@ -289,7 +295,9 @@ def campaign_records(
             "variation": variation,
             **performance,
             "delivery_funnel": details.get("delivery_funnel"),
-            "conversion_goal_stats": as_array(dict(_items(details, "conversion_goal_stats")), "goal_name"),
+            "conversion_goal_stats": as_array(
+                dict(_items(details, "conversion_goal_stats")), "goal_name", "conversion_goal_stats"
+            ),
             "failure_breakdown": [
                 {"reason": reason, "count": count} for reason, count in _items(details, "failure_breakdown")
             ],
@@ -314,7 +322,7 @@ def leaves(elements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Leaf, dict[s
         for platform, locales in _items(element, "platforms"):
             for locale, variations in _items(locales, "locales"):
                 for variation, details in _items(variations, "variations"):
-                    yield (platform, locale, variation), as_object(details or None)
+                    yield (platform, locale, variation), as_object(details, "variations")
 
 
 def in_total(leaves: Iterable[Leaf]) -> set[Leaf]:
@@ -333,8 +341,8 @@ def in_total(leaves: Iterable[Leaf]) -> set[Leaf]:
     return counted
 
 
-def _items(parent: Mapping[str, Any] | None, name: str) -> Iterable[tuple[str, Any]]:
-    return ((parent or {}).get(name) or {}).items()
+def _items(parent: Any, name: str) -> Iterable[tuple[str, Any]]:
+    return as_object(as_object(parent, name).get(name), name).items()
 
 
 def _probes(settings: Settings, today: date) -> list[Probe]:

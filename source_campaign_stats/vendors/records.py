@@ -1,7 +1,6 @@
 """What the records of all vendors have in common."""
 
 import logging
-import pkgutil
 import re
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
@@ -9,12 +8,12 @@ from datetime import timezone
 from functools import cache
 from typing import Any
 
-import orjson
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.datetime_helpers import ab_datetime_parse
 
-from source_campaign_stats.output.errors import transient_error
+from source_campaign_stats.output.errors import UnfitValueError
+from source_campaign_stats.vendors.fitting import says_nothing, schema_of
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -44,9 +43,7 @@ def documented_metrics(stream_name: str) -> frozenset[str]:
 
     Example: `documented_metrics("legacy_campaign_stats")` -> `{"sent", "sent_optins", "direct_open", …}`.
     """
-    schema = pkgutil.get_data("source_campaign_stats", f"schemas/{stream_name}.json")
-    assert schema is not None
-    columns = orjson.loads(schema)["properties"]
+    columns = schema_of(stream_name)["properties"]
     return frozenset(name for name, column in columns.items() if {"integer", "number"} & set(column["type"]))
 
 
@@ -61,32 +58,32 @@ def taken_out(numbers: dict[str, Any], known: Set[str]) -> dict[str, Any] | None
     return {name: numbers.pop(name) for name in [name for name in numbers if name not in known]}
 
 
-def as_array(parts: Any, name: str) -> list[dict[str, Any]] | None:
+def as_array(parts: Any, name: str, column: str) -> list[dict[str, Any]] | None:
     """A breakdown as an array of objects, whether the API sent it as an array or as a map from `name`.
 
-    The objects are those of `parts`; those of a map get their name.
+    The objects are those of `parts`; those of a map get their name. Raises `UnfitValueError` about the column.
     Example, with the name `version`: `{"a": {"sent": 1}}` -> `[{"version": "a", "sent": 1}]`.
     """
-    if parts is None:
-        return None
+    if isinstance(parts, list):
+        return [part if isinstance(part, dict) else as_object(part, column) for part in parts]
     if isinstance(parts, dict):
-        array = [part if isinstance(part, dict) else as_object(part) for part in parts.values()]
+        array = [part if isinstance(part, dict) else as_object(part, column) for part in parts.values()]
         for key, part in zip(parts, array, strict=True):
             # The key names the part, whatever stands inside.
             part[name] = key
         return array
-    if isinstance(parts, list):
-        return [part if isinstance(part, dict) else as_object(part) for part in parts]
-    raise transient_error(f"The vendor answered a breakdown by {name} that is neither an array nor an object.")
+    if says_nothing(parts):
+        return None
+    raise UnfitValueError(column, parts, "an array or an object")
 
 
-def as_object(part: Any) -> dict[str, Any]:
-    """Numbers that have names; none at all where the API sent null."""
+def as_object(part: Any, column: str) -> dict[str, Any]:
+    """Values that have names; none at all where the API sent nothing. Raises `UnfitValueError` about the column."""
     if isinstance(part, dict):
         return part
-    if part is None:
+    if says_nothing(part):
         return {}
-    raise transient_error("The vendor answered a text or a number where numbers have names in its documents.")
+    raise UnfitValueError(column, part, "an object")
 
 
 def with_timestamps(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
