@@ -13,7 +13,7 @@ venv: .venv/made  ## The virtual environment .venv, made again when setup.py cha
 .venv/made: setup.py
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests,lint,demo,mutants]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests,lint,mutants]'
 	touch $@
 
 # dbt has an environment of its own: its pins and airbyte-cdk's differ.

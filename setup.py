@@ -2,6 +2,9 @@
 
 from setuptools import find_packages, setup
 
+# What `python -m integration_tests.demo` imports, and the sandbox with it; the tests need the same.
+DEMO = ["duckdb~=1.4", "matplotlib~=3.10", "psycopg[binary]~=3.3", "pytest~=9.0", "trustme~=1.2"]
+
 setup(
     name="source-campaign-stats",
     version="1.1.0",
@@ -19,19 +22,16 @@ setup(
         "requests>=2.32,<3",
     ],
     extras_require={
-        "demo": ["duckdb~=1.4", "matplotlib~=3.10"],
+        "demo": DEMO,
         "tests": [
+            *DEMO,
             "airbyte-connector-models~=0.1.12; python_version < '3.13'",
-            "duckdb~=1.4",
             "freezegun~=1.5",
             "gevent~=26.9",
             "hypothesis~=6.170",
             "jsonschema~=4.23",
-            "matplotlib~=3.10",
-            "psycopg[binary]~=3.3",
-            "pytest~=9.0",
+            "pytest-xdist~=3.8",
             "requests-mock~=1.12",
-            "trustme~=1.2",
         ],
         "mutants": ["mutmut~=3.8"],
         "lint": ["import-linter~=2.17", "mypy~=2.4", "ruff~=0.17.6", "types-PyYAML", "types-requests"],

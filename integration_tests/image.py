@@ -39,10 +39,14 @@ def metadata(name: str) -> str:
 
 @functools.cache
 def find_engine() -> str | None:
-    """The first of docker, podman and buildah that works; a docker client without its engine does not."""
+    """The first of docker, podman and buildah that works."""
     for name in ("docker", "podman"):
-        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True).returncode == 0:
+        if not shutil.which(name):
+            continue
+        if subprocess.run([name, "info"], capture_output=True).returncode == 0:
             return name
+        what = "its daemon does not answer" if name == "docker" else "does not work"
+        print(f"{name} is there, {what}: `{name} info` says why.", file=sys.stderr)
     return "buildah" if shutil.which("buildah") else None
 
 
@@ -178,8 +182,10 @@ def main() -> None:
     parser.add_argument("--local-base", action="store_true", help="with buildah, on a base image made of this Debian")
     options = parser.parse_args()
     engine = "buildah" if options.local_base else find_engine()
-    if engine is None or not shutil.which(engine):
-        sys.exit(f"{engine or 'Neither docker, podman nor buildah'} is not there or does not work.")
+    if engine is None:
+        sys.exit("No image was built: install docker, podman or buildah, or start the daemon.")
+    if not shutil.which(engine):
+        sys.exit("No image was built: --local-base needs buildah.")
     began = time.monotonic()
     try:
         image = build(engine, local_base() if options.local_base else None)

@@ -1,5 +1,6 @@
 """Two syncs by PyAirbyte into real databases, the second one after the vendors restated numbers and added days.
 
+PyAirbyte runs the lines of the README: into DuckDB as they stand there, into PostgreSQL with another cache.
 Made once for all tests (the fixture `synced`): what PyAirbyte lays down is what the tables, the reports of the dbt
 package and the queries of the documentation are tested on.
 """
@@ -22,10 +23,12 @@ from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox, make_accou
 
 Row = dict[str, Any]
 
+ROOT = Path(__file__).parents[1]
+
 STREAMS = tuple(PRIMARY_KEYS)
 SCHEMA = "campaign_stats"
 # 800 MB, so it is made once and kept, and only where nothing may be skipped.
-ENVIRONMENT = Path(__file__).parents[1] / "build" / "pyairbyte-venv"
+ENVIRONMENT = ROOT / "build" / "pyairbyte-venv"
 PYAIRBYTE = "0.71.3"
 DAYS, NEW_DAYS, RESTATED_DAYS = 45, 2, 6
 
@@ -63,8 +66,18 @@ class Synced:
         return self.queries[database]
 
 
-def sync(python: Path, sandbox: Sandbox, config: Path, caches: Sequence[Row], folder: Path) -> list[int]:
-    """Let PyAirbyte check, discover and read into each cache."""
+def readme_lines(cache: Row | None = None) -> str:
+    """The lines of the README, with PostgreSQL as another cache if one is given."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n### PyAirbyte into DuckDB\n")[1]
+    lines = section.split("```python\n")[1].split("```")[0]
+    if cache is None:
+        return lines
+    settings = ", ".join(f"{name}={value!r}" for name, value in cache.items())
+    return lines.replace("DuckDBCache", "PostgresCache").replace('db_path="campaigns.duckdb"', settings)
+
+
+def sync(python: Path, sandbox: Sandbox, lines: str, folder: Path) -> int:
+    """Lets PyAirbyte run the lines in the folder: how many records it processed."""
     inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment = {
         **inherited,
@@ -74,29 +87,25 @@ def sync(python: Path, sandbox: Sandbox, config: Path, caches: Sequence[Row], fo
         "AIRBYTE_PROJECT_DIR": str(folder),
         "AIRBYTE_LOGGING_ROOT": str(folder / "logs"),
     }
-    script = str(Path(__file__).with_name("pyairbyte_sync.py"))
+    (folder / "sync.py").write_text(lines)
     ended = subprocess.run(
-        [str(python), script, *command(), str(config), *(json.dumps(cache) for cache in caches)],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
+        [str(python), "sync.py"], env=environment, cwd=folder, capture_output=True, text=True, timeout=600
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    counts: list[int] = json.loads(ended.stdout.splitlines()[-1])
-    return counts
+    return int(ended.stdout.splitlines()[-1])
 
 
-def sync_twice(python: Path, sandbox: Sandbox, config: Row, caches: Sequence[Row], folder: Path) -> list[list[int]]:
+def sync_twice(python: Path, sandbox: Sandbox, config: Row, scripts: Sequence[str], folder: Path) -> list[list[int]]:
     """Sync; let the vendors restate numbers, add days and campaigns; sync again."""
-    path = folder / "config.json"
-    path.write_text(json.dumps(config))
-    first = sync(python, sandbox, path, caches, folder)
+    for name in ("secrets", ".venv-connector/bin"):
+        (folder / name).mkdir(parents=True)
+    (folder / "secrets" / "config.json").write_text(json.dumps(config))
+    (folder / ".venv-connector" / "bin" / "source-campaign-stats").symlink_to(*command())
+    first = [sync(python, sandbox, lines, folder) for lines in scripts]
     last = sandbox.account.horizon
     sandbox.restate(last - timedelta(days=RESTATED_DAYS - 1), last, 0.4)
     sandbox.add_day(NEW_DAYS)
-    return [first, sync(python, sandbox, path, caches, folder)]
+    return [first, [sync(python, sandbox, lines, folder) for lines in scripts]]
 
 
 @contextmanager
@@ -106,10 +115,8 @@ def synced_databases(folder: Path, server: Settings | None) -> Iterator[Synced]:
     with Sandbox(account_of_today()) as sandbox:
         account, config = sandbox.account, sandbox.config()
         path = folder / "campaigns.duckdb"
-        caches: list[Row] = [{"db_path": str(path), "schema_name": SCHEMA}]
-        if server:
-            caches.append({**server, "schema_name": SCHEMA})
-        processed = sync_twice(python, sandbox, config, caches, folder)
+        scripts = [readme_lines(), *([readme_lines(server)] if server else [])]
+        processed = sync_twice(python, sandbox, config, scripts, folder)
         truth = {stream: sandbox.expected(stream, account.first_day, account.horizon, config) for stream in STREAMS}
         hosts = {request.host for request in sandbox.requests}
         with (

@@ -1,4 +1,4 @@
-"""The commands of the README's Docker section, line by line, with the installed script in the place of the image."""
+"""The README's Docker commands, line by line, with the installed script in the place of the image."""
 
 import json
 import os
@@ -13,7 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def commands() -> list[str]:
-    section = README.read_text(encoding="utf-8").split("\n## With Docker\n")[1].split("\n## ")[0]
+    section = README.read_text(encoding="utf-8").split("\n### Docker\n")[1].split("\n## ")[0]
     block = re.findall(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[0]
     lines = block.replace("\\\n", "").splitlines()
     return [line for line in lines if line.startswith("docker run")]

@@ -7,7 +7,10 @@ from source_campaign_stats.process import host
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Runs the command of `sys.argv`, or of `arguments`; ends the process with a code other than 0 if it failed."""
+    """Runs the command of `sys.argv`, or of `arguments`; ends the process with a code other than 0 if it failed.
+
+    `check` has not failed when a key is refused: that is its answer, and the code is 0.
+    """
     # First of all: whoever presses Ctrl-C does not wait for an import.
     host.prepare()
     from source_campaign_stats.process import speed
@@ -34,13 +37,7 @@ def _print_spec() -> None:
     """The message that the CDK makes of the manifest, without its import of a second."""
     from source_campaign_stats.settings.manifest import read_manifest
 
-    spec = read_manifest()["spec"]
-    message = {
-        "type": "SPEC",
-        "spec": {
-            "connectionSpecification": spec["connection_specification"],
-            "documentationUrl": spec["documentation_url"],
-        },
-    }
+    specification = read_manifest()["spec"]["connection_specification"]
+    message = {"type": "SPEC", "spec": {"connectionSpecification": specification}}
     # ASCII, whatever the machine's locale says.
     print(json.dumps(message))

@@ -244,7 +244,7 @@ def test_the_configuration_that_was_given_is_not_changed(specification: dict[str
         ({"start_date": "2026-01-01", "moengage": {"workspace_id": "w"}}, set()),
         ({"batch": None}, set()),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_secrets_are_found_wherever_they_were_put(
     specification: dict[str, Any], config: dict[str, Any], expected: set[str]

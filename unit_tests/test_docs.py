@@ -19,6 +19,7 @@ PACKAGE = Path(source_campaign_stats.__file__).parent
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 GUIDE = ROOT / "docs" / "campaign-stats.md"
+COSTS = ROOT / "docs" / "costs.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 MANIFEST = read_manifest()
@@ -65,7 +66,7 @@ def streams_of_manifest() -> dict[str, tuple[list[str], str]]:
     return found
 
 
-@pytest.mark.parametrize(("page", "heading"), [(README, "## Streams"), (GUIDE, "## Supported streams")])
+@pytest.mark.parametrize(("page", "heading"), [(README, "## Tables"), (GUIDE, "## Supported streams")])
 def test_the_tables_of_streams_name_each_stream_with_its_key_and_sync_mode(page: Path, heading: str) -> None:
     table = section(page, heading).split("\n### ")[0]
 
@@ -231,7 +232,6 @@ def test_the_readmes_first_commands_are_make_demo_and_make_test_and_exist() -> N
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
     assert first == ["make demo", "make test"]
-    assert re.match(r"# \S+\n\n```bash\nmake demo\n", text_of(README))
     assert all(re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE) for command in first)
 
 
@@ -243,15 +243,32 @@ def test_every_make_command_that_a_page_names_exists(page: Path) -> None:
     assert set(named) - targets == set()
 
 
-def test_the_readmes_configuration_is_accepted() -> None:
-    configuration = json.loads(blocks(README, "json")[0])
+def test_the_readme_is_one_page() -> None:
+    assert len(text_of(README).splitlines()) <= 120
+
+
+def examples() -> list[dict[str, Any]]:
+    """The smallest configuration of the README, and the one of the guide that has every setting."""
+    return [json.loads(blocks(README, "json")[0]), json.loads(section(GUIDE, "### An example").split("```")[1][4:])]
+
+
+@pytest.mark.parametrize("configuration", examples(), ids=["README", "guide"])
+def test_a_documented_configuration_is_accepted(configuration: dict[str, Any]) -> None:
 
     assert complaint(cleaned(configuration, SPECIFICATION), SPECIFICATION) is None
 
 
-def test_the_readmes_configuration_shows_only_settings_that_exist_and_keys_that_are_made_up() -> None:
-    configuration = json.loads(blocks(README, "json")[0])
+def test_the_readmes_configuration_reads_one_vendor_and_the_guides_has_every_setting() -> None:
+    smallest, whole = ({path for path, _ in leaves(configuration)} for configuration in examples())
 
+    assert {path.split(".")[0] for path in smallest} == {"start_date", "batch"}
+    assert set(SETTINGS) - {"batch_legacy.apps"} <= whole
+
+
+@pytest.mark.parametrize("configuration", examples(), ids=["README", "guide"])
+def test_a_documented_configuration_shows_only_settings_that_exist_and_keys_that_are_made_up(
+    configuration: dict[str, Any],
+) -> None:
     for path, value in leaves(configuration):
         if path in CHOICES:
             continue
@@ -277,12 +294,53 @@ def test_every_json_example_is_json(page: Path) -> None:
         json.loads(block)
 
 
-def test_the_readme_names_the_image_of_this_version() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_names_the_image_of_this_version(page: Path) -> None:
     metadata = yaml.safe_load((ROOT / "metadata.yaml").read_text(encoding="utf-8"))["data"]
 
-    named = set(re.findall(r"airbyte/source-campaign-stats:([\w.]+)", text_of(README)))
+    named = re.findall(r'airbyte/source-campaign-stats:([\w.]+)|[tT]ag"?[:= ]+[`"]([\d.]+)[`"]', text_of(page))
 
-    assert named == {metadata["dockerImageTag"]}
+    assert {first or second for first, second in named} <= {metadata["dockerImageTag"]}
+
+
+# --- Limits -----------------------------------------------------------------------------------------------------------
+
+
+def rates() -> dict[str, list[tuple[str, float]]]:
+    """Each budget of the manifest by its path: how many calls in how many seconds."""
+    return {
+        policy["matchers"][0]["url_path_pattern"]: [
+            (str(rate["limit"]), float(rate["interval"].strip("PTS"))) for rate in policy["rates"]
+        ]
+        for policy in MANIFEST["api_budget"]["policies"]
+    }
+
+
+def test_the_table_of_limits_has_the_budgets_of_the_manifest() -> None:
+    table = [line.strip("| ").split(" | ") for line in section(COSTS, "## Limits").splitlines()[3:7]]
+
+    documented = [
+        [(calls, float(seconds)) for calls, seconds in re.findall(r"(\S+) in ([\d.]+) s", row[2])] for row in table
+    ]
+
+    setting = "{{ config.get('batch', {}).get('requests_per_second', 1) }}"
+    assert [
+        [("`requests_per_second`" if calls == setting else calls, seconds) for calls, seconds in budget]
+        for budget in rates().values()
+    ] == documented
+    for row, budget in zip(table, documented, strict=True):
+        calls, seconds = budget[-1]
+        number = round(60 / seconds * (int(calls) if calls.isdigit() else 1))
+        assert row[3].split(" ")[0] == str(number), row
+
+
+def test_how_far_back_batch_goes_stands_in_one_place_and_is_what_is_asked() -> None:
+    days = MANIFEST["definitions"]["batch"]["orchestration_stats"]["incremental_sync"]["start_datetime"]["min_datetime"]
+    (number,) = re.findall(r"day_delta\(-(\d+),", days)
+
+    named = [page.name for page in PAGES for _ in re.findall(rf"\b{number} days", text_of(page))]
+
+    assert named == [COSTS.name]
 
 
 # --- Links ------------------------------------------------------------------------------------------------------------

@@ -184,6 +184,15 @@ def test_a_single_day_is_asked_with_the_next_one_which_is_left_out(legacy: Batch
     assert [of for _, _, of in keys(sync)] == days_between(str(first), "2026-11-20")
 
 
+def test_a_sync_says_how_many_requests_its_windows_take(legacy: BatchLegacy) -> None:
+    legacy.with_group("welcome").with_group("reset")
+
+    sync = read(config(groups("iOS", IOS_KEY, "welcome", "reset"), start_date="2025-01-01"), STREAM).succeeded()
+
+    assert len(legacy.windows_asked) == 8
+    assert any(line.startswith(f"{STREAM}: 8 requests, which take about") for line in sync.logs)
+
+
 def test_the_number_of_days_of_a_request_is_the_one_that_check_counts_with() -> None:
     step = read_manifest()["definitions"]["batch_legacy"][STREAM]["incremental_sync"]["step"]
 
@@ -430,7 +439,7 @@ def test_check_says_what_a_first_sync_of_the_groups_costs(
     with caplog.at_level("INFO", "airbyte"):
         check(config(groups("iOS", IOS_KEY, "welcome", "reset"), start_date="2025-11-21"))
 
-    assert "And 6 for the transactional groups, one for each group and 178 days; they take about 6 s." in caplog.text
+    assert "And 6 for the transactional groups, one for each group and 178 days; they take about 0 s." in caplog.text
 
 
 @pytest.mark.parametrize(

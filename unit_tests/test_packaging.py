@@ -1,6 +1,9 @@
 """What Airbyte and Docker are told about the connector: complete, valid, and the same everywhere."""
 
+import ast
 import re
+import runpy
+import subprocess
 import sys
 import warnings
 from importlib.metadata import requires, version
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import setuptools
 import yaml
 from packaging.requirements import Requirement
 
@@ -55,6 +59,58 @@ def test_make_image_reads_the_same_metadata_without_a_yaml_library(metadata: dic
         assert metadata_value(name) == metadata["data"][name]
 
 
+def test_nobody_is_sent_to_a_page_of_the_connector_that_is_not_published(metadata: dict[str, Any]) -> None:
+    told = str(metadata) + str(read_manifest())
+
+    assert re.findall(r"https://docs\.airbyte\.com/integrations/[\w/-]*campaign-stats[\w-]*", told) == []
+
+
+def test_the_extra_demo_installs_what_the_demo_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **arguments: told.update(arguments))
+    runpy.run_path(str(ROOT / "setup.py"))
+
+    installed = {Requirement(line).name for line in told["install_requires"] + told["extras_require"]["demo"]}
+
+    assert third_party_imports(ROOT / "integration_tests" / "demo.py") - installed == set()
+
+
+def third_party_imports(module: Path, seen: set[Path] | None = None) -> set[str]:
+    """The packages that a module and the modules of this project that it imports need."""
+    seen = {*(seen or ()), module}
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            beside = ".".join(module.relative_to(ROOT).parent.parts) if node.level else ""
+            origin = ".".join(part for part in (beside, node.module) if part)
+            names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
+    found = set()
+    for name in names:
+        top = name.split(".")[0]
+        path = ROOT.joinpath(*name.split("."))
+        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+            if candidate.exists() and candidate not in seen:
+                found |= third_party_imports(candidate, seen)
+        if not (ROOT / top).exists() and top not in sys.stdlib_module_names:
+            found.add(top)
+    return found
+
+
+def test_make_image_says_when_dockers_daemon_does_not_answer(tmp_path: Path) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    docker.chmod(0o755)
+
+    line = [sys.executable, "-m", "integration_tests.image"]
+    ended = subprocess.run(line, env={"PATH": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True)
+
+    assert ended.returncode == 1
+    assert "docker is there, its daemon does not answer: `docker info` says why.\n" in ended.stderr
+    assert "install docker, podman or buildah, or start the daemon" in ended.stderr
+
+
 def test_the_suggested_streams_are_streams(metadata: dict[str, Any]) -> None:
     source = _source()
     assert set(metadata["data"]["suggestedStreams"]["streams"]) <= {stream.name for stream in source.streams({})}
@@ -65,10 +121,9 @@ def test_a_breaking_change_names_streams_that_exist_and_has_its_chapter_of_what_
     streams = {stream.name for stream in _source().streams({})}
     changes = metadata["data"]["releases"]["breakingChanges"]
     assert sorted(changes) == sorted(chapters)
-    for number, change in changes.items():
+    for change in changes.values():
         impacted = {name for scope in change["scopedImpact"] for name in scope["impactedScopes"]}
         assert impacted <= streams
-        assert change["migrationDocumentationUrl"].endswith(f"-migrations#{number.replace('.', '')}")
 
 
 def test_the_allowed_hosts_are_those_that_the_connector_calls(metadata: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The way to a vendor: the proxy, the certificates and the host, each told by its own name when it is broken."""
 
+import functools
 import importlib.util
 import os
 import ssl
@@ -122,7 +123,7 @@ def _raise_for_certificates(path: Path) -> None:
     try:
         if path.is_dir():
             return
-        ssl.create_default_context(cafile=str(path))
+        _load(path, path.stat().st_mtime_ns)
     except ssl.SSLError:
         raise config_error(
             f"The file that {variable} names holds no certificate. It has to be in the PEM format: lines between "
@@ -133,6 +134,12 @@ def _raise_for_certificates(path: Path) -> None:
             f"The file that {variable} names is not there or can't be read. Check the path; in a container, check that "
             "it is mounted."
         ) from None
+
+
+@functools.lru_cache
+def _load(path: Path, changed: int) -> None:
+    """Loads a file of certificates, once as long as it is the same one: the usual one takes 50 ms for each request."""
+    ssl.create_default_context(cafile=str(path))
 
 
 def _causes_of(error: BaseException | None) -> Iterator[BaseException]:

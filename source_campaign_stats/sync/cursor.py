@@ -18,6 +18,7 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 from airbyte_cdk.sources.types import Record, StreamSlice
 
 from source_campaign_stats.output.errors import config_error, in_plain_words
+from source_campaign_stats.settings.vendor import Pace
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import FIRST_DAY, ONE_DAY, Window, window_to_ask
 from source_campaign_stats.sync.order import Progress, asked_before
@@ -51,6 +52,7 @@ class Asked:
     lookback: timedelta
     earliest: date | None = None
     at_once: int = 1
+    pace: Pace | None = None
     step: timedelta | None = None
 
     def window_after(self, reached: date | None) -> Window | None:
@@ -117,7 +119,6 @@ class StatisticsCursor(Cursor):
         self._name = asked.stream_name
         # A slice is handed out when there is a place for it; its reader frees the place.
         self.places = threading.Semaphore(asked.at_once)
-        self.step = asked.step
         self._closed = threading.Condition(threading.RLock())
         self._under_way = 0
         outcomes.on_end = self._wake_up
@@ -194,7 +195,7 @@ class DayCursor(StatisticsCursor):
     """
 
     def __init__(self, asked: Asked, states: StateOutput) -> None:
-        super().__init__(asked, states, Outcomes(asked.stream_name, unit="days"))
+        super().__init__(asked, states, Outcomes(asked.stream_name, unit="days", pace=asked.pace, calls_a_slice=None))
         self._fates: dict[date, Fate] = {}
         self._with_rows: set[date] = set()
         self._to_ask_again: deque[date] = deque()
@@ -205,8 +206,7 @@ class DayCursor(StatisticsCursor):
     def stream_slices(self) -> Iterable[StreamSlice]:
         window = self._asked.window_after(self._states.current.day)
         days = window.days if window else []
-        self.outcomes.planned = len(days)
-        self.outcomes.slices = [_slice_of(day) for day in days]
+        self.outcomes.begins([_slice_of(day) for day in days])
         self._next_day = window.first if window else self._next_day
         for stream_slice in self.outcomes.slices:
             yield from self._handed_out([*self._doubtful(), stream_slice])
@@ -272,9 +272,11 @@ class CampaignCursor(StatisticsCursor):
         outcomes = Outcomes(
             asked.stream_name,
             unit=router.unit,
+            pace=asked.pace,
             way_out=router.way_out,
             known=given.owed.keys(),
             can_be_alone=router.can_be_alone,
+            step=asked.step,
         )
         super().__init__(asked, states, outcomes)
         self._router = router
@@ -355,8 +357,7 @@ class CampaignCursor(StatisticsCursor):
             self._phase = phase
         to_ask = [one for one in slices if key_of_slice(one) not in done]
         self._since |= {key_of_slice(one): date.fromisoformat(one[FIRST_DAY]) for one in to_ask}
-        self.outcomes.planned = (self.outcomes.planned or 0) + len(to_ask)
-        self.outcomes.slices = [*self.outcomes.slices, *to_ask]
+        self.outcomes.begins(to_ask)
         yield from self._handed_out(to_ask)
         self._all_are_closed()
 

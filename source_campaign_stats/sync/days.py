@@ -30,13 +30,17 @@ class Window:
         firsts = self.days[::most]
         return [Window(first, min(first + ONE_DAY * (most - 1), self.last)) for first in firsts]
 
-    @classmethod
-    def of_slice(cls, stream_slice: Mapping[str, Any]) -> "Window":
-        """The days of a slice."""
-        return cls(date.fromisoformat(stream_slice[FIRST_DAY]), date.fromisoformat(stream_slice[LAST_DAY]))
-
     def as_slice(self) -> dict[str, str]:
         return {FIRST_DAY: self.first.isoformat(), LAST_DAY: self.last.isoformat()}
+
+
+def windows_of(stream_slice: Mapping[str, Any], step: timedelta) -> list[Window]:
+    """The windows that a slice is asked in, one request each, if a request can ask for so many days.
+
+    Example: a slice of 2026-11-01 … 2026-11-05 and a step of 3 days -> 01 … 03, 04 … 05.
+    """
+    whole = Window(date.fromisoformat(stream_slice[FIRST_DAY]), date.fromisoformat(stream_slice[LAST_DAY]))
+    return whole.parts(step.days)
 
 
 def window_to_ask(

@@ -4,8 +4,8 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
@@ -16,7 +16,7 @@ from airbyte_cdk.sources.types import Record, StreamSlice
 from source_campaign_stats.http.tries import Patience, patience
 from source_campaign_stats.output.errors import ItemRefusedError, WaitTooLongError, in_plain_words, is_about_a_limit
 from source_campaign_stats.output.lines import in_lines
-from source_campaign_stats.sync.days import FIRST_DAY, LAST_DAY, Window
+from source_campaign_stats.sync.days import FIRST_DAY, LAST_DAY, windows_of
 from source_campaign_stats.sync.outcome import Fate, Outcome, Outcomes
 from source_campaign_stats.sync.rows import key_of_slice, label, latest_of_each_group, records_of, subject
 
@@ -37,8 +37,6 @@ class SliceReader(Retriever):
     outcomes: Outcomes
     primary_key: list[str]
     places: threading.Semaphore
-    # So many days are asked with one request: a slice of more days takes several, and is still one slice.
-    step: timedelta | None = None
     as_lines: bool = False
     # The column of the ids that a person named, and those of them that had a row, by the partition that had it.
     named_column: str | None = None
@@ -62,17 +60,21 @@ class SliceReader(Retriever):
     def _rows(self, stream_slice: StreamSlice) -> Generator[Record, None, None]:
         """The rows of a slice; when the last one was taken, its outcome is settled. Raises what ends the stream."""
         is_known = key_of_slice(stream_slice) in self.outcomes.known
-        with self._patience(_TRIES_OF_A_KNOWN_ONE if is_known else None):
-            outcome = yield from self._asked(stream_slice)
+        calls: list[None] = []
+        with self._patience(_TRIES_OF_A_KNOWN_ONE if is_known else None, calls):
+            outcome = replace((yield from self._asked(stream_slice)), calls=len(calls))
         if outcome.fate is Fate.BROKEN and not is_known:
             outcome = self._of_one_or_of_all(stream_slice, outcome)
         error = self.outcomes.settle(stream_slice, outcome)
         if error:
             raise error
 
-    def _patience(self, tries: int | None) -> Any:
-        outcomes = self.outcomes
-        return patience(Patience(tries, lambda: outcomes.has_ended, outcomes.was_called))
+    def _patience(self, tries: int | None, calls: list[None]) -> AbstractContextManager[None]:
+        def on_send() -> None:
+            calls.append(None)
+            self.outcomes.was_called()
+
+        return patience(Patience(tries, lambda: self.outcomes.has_ended, on_send))
 
     def _asked(self, stream_slice: StreamSlice) -> Generator[Record, None, Outcome]:
         records = 0
@@ -108,7 +110,7 @@ class SliceReader(Retriever):
                 "%s: %s is asked for once, to see whether the vendor answers", self.outcomes.stream_name, label(other)
             )
             try:
-                with self._patience(1):
+                with self._patience(1, []):
                     next(iter(records_of(self.retriever, self._parts(other)[0])), None)
             except ItemRefusedError:
                 return broken
@@ -119,10 +121,10 @@ class SliceReader(Retriever):
             return broken
 
     def _parts(self, stream_slice: StreamSlice) -> list[StreamSlice]:
-        """The slice as the requests that it takes: all of it, or windows of at most `step`."""
-        if self.step is None:
+        """The slice as the requests that it takes."""
+        if self.outcomes.step is None:
             return [stream_slice]
-        windows = Window.of_slice(stream_slice).parts(self.step.days)
+        windows = windows_of(stream_slice, self.outcomes.step)
         partition, extra_fields = stream_slice.partition, dict(stream_slice.extra_fields)
         return [StreamSlice(partition=partition, cursor_slice=w.as_slice(), extra_fields=extra_fields) for w in windows]
 

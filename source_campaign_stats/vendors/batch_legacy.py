@@ -21,7 +21,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.http.answers import decoded, taken
 from source_campaign_stats.output.errors import transient_error
-from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
+from source_campaign_stats.settings.vendor import NamedIds, Pace, Probe, Settings, Vendor
 from source_campaign_stats.sync.campaigns import CampaignRouter, ListedCampaigns
 from source_campaign_stats.sync.days import ONE_DAY, Window
 from source_campaign_stats.sync.outcome import in_words
@@ -36,6 +36,7 @@ _TIMESTAMPS = ("created_date", "push_time")
 # `live=false` (stopped or draft), then `live=true`, then the first half again.
 _HALVES = ("false", "true", "false")
 _WALKS_OF_A_HALF = 3
+_PACE = Pace(58, 62)
 # Of one group of transactional messages: `step` of the manifest.
 _DAYS_OF_A_REQUEST = 178
 # So many groups are asked for at once by a check: the vendor's minute has room for some more.
@@ -341,7 +342,7 @@ def _plain(name: str) -> str:
 def _first_sync(settings: Settings, days: int) -> str:
     campaigns = (
         "Batch MEP: one request for each campaign, however many days; "
-        f"1,000 of them take about {in_words(1000 * 62 / 58)}."
+        f"1,000 of them take about {in_words(_PACE.seconds_for(1000))}."
     )
     groups = len(configured_groups(settings))
     if not groups:
@@ -349,7 +350,7 @@ def _first_sync(settings: Settings, days: int) -> str:
     requests_of_all = groups * math.ceil(days / _DAYS_OF_A_REQUEST)
     return (
         f"{campaigns} And {requests_of_all:,} for the transactional groups, one for each group and "
-        f"{_DAYS_OF_A_REQUEST} days; they take about {in_words(requests_of_all * 62 / 58)}."
+        f"{_DAYS_OF_A_REQUEST} days; they take about {in_words(_PACE.seconds_for(requests_of_all))}."
     )
 
 
@@ -387,6 +388,10 @@ def _named_ids(settings: Settings) -> list[NamedIds]:
     )
 
 
+def _paces(settings: Settings) -> dict[str, Pace]:
+    return {"legacy_campaign_stats": _PACE, "legacy_transactional_stats": _PACE}
+
+
 BATCH_LEGACY = Vendor(
     name="batch_legacy",
     ids_in_headers=frozenset(),
@@ -394,6 +399,7 @@ BATCH_LEGACY = Vendor(
     complaints=_complaints,
     first_sync=_first_sync,
     named_ids=_named_ids,
+    paces=_paces,
     free_texts=frozenset({"transactional_group_ids"}),
     needs={"legacy_transactional_stats": 'Enter at least one group under "Transactional groups" of an app'},
 )
