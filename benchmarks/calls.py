@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks import machine, pages, together
+from benchmarks import deaths, machine, pages, together
 from benchmarks.least_calls import Days, least_calls
 from benchmarks.measuring import Cost, measure
 from benchmarks.syncing import command_for
@@ -177,13 +177,15 @@ def syncs_of(size: str) -> list[Sync]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calls", description=__doc__)
-    parser.add_argument("--only", choices=[*SIZES, "together"], help="one part, and no change to the page")
+    parser.add_argument("--only", choices=[*SIZES, "together", "deaths"], help="one part, and no change to the page")
     only = parser.parse_args().only
     taken = f"Taken by `make calls` on {machine.described()}."
     syncs = [sync for size in SIZES if only in (None, size) for sync in _told(syncs_of(size))]
     if syncs:
         _show("calls", f"{taken}\n\n{table(syncs)}", only is None)
         _show("memory", f"{taken}\n\n{memory_table(syncs)}", only is None)
+    if only in (None, "deaths"):
+        _show("deaths", f"{taken}\n\n{deaths.table(list(SIZES))}", only is None)
     if only in (None, "together"):
         _show("together", f"{taken} {together.report()}", only is None)
     if not all(sync.is_within_goal(vendor) for sync in syncs for vendor in VENDORS):

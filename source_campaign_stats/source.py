@@ -37,7 +37,7 @@ from source_campaign_stats.settings.clock import today
 from source_campaign_stats.settings.complaints import complaints
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.notes import first_sync, warnings
-from source_campaign_stats.settings.vendor import NamedIds
+from source_campaign_stats.settings.vendor import NamedIds, Pace
 from source_campaign_stats.sync.engine import OutputQueue, read_concurrently
 from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
 from source_campaign_stats.sync.named import raise_for_unknown_ids
@@ -138,6 +138,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             as_lines=self._as_lines,
             catalog=self._catalog or catalog,
             named_ids=self._named_ids,
+            paces=self._paces,
         )
         wanted = [item.stream.name for item in catalog.streams]
         streams = [stream for stream in self._streams(factory) if stream.name in wanted]
@@ -159,6 +160,11 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
     def _named_ids(self) -> list[NamedIds]:
         read = [vendor for vendor in VENDORS if vendor.name in self._settings]
         return [named for vendor in read for named in vendor.named_ids(self._settings[vendor.name])]
+
+    @property
+    def _paces(self) -> dict[str, Pace]:
+        read = [vendor for vendor in VENDORS if vendor.name in self._settings]
+        return {stream: pace for vendor in read for stream, pace in vendor.paces(self._settings[vendor.name]).items()}
 
     def _look_up_ids(self) -> None:
         """What a sync would tell of ids that no list has."""

@@ -15,6 +15,7 @@ from source_campaign_stats.http.waiting import VendorWait
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.sync.lists import ListReader
 from source_campaign_stats.sync.slices import SliceReader
+from source_campaign_stats.vendors import VENDORS
 from unit_tests.builders import IOS_KEY, LOGGER, ConfigBuilder, read
 
 STREAMS = {
@@ -188,3 +189,19 @@ def test_the_number_of_workers_is_the_configured_one(number: int | None, monkeyp
     read(ConfigBuilder().with_setting("num_workers", number).with_batch().build(), "orchestrations")
 
     assert workers == [number or 20]
+
+
+def test_the_paces_that_progress_is_told_by_are_the_budgets_of_the_manifest() -> None:
+    """The second rate of a policy is that of a minute; Batch CEP's number is a setting."""
+    settings: dict[str, dict[str, int]] = {"batch": {"requests_per_second": 3}, "batch_legacy": {}, "moengage": {}}
+    paces = {stream: pace for vendor in VENDORS for stream, pace in vendor.paces(settings[vendor.name]).items()}
+    rates = {
+        policy["matchers"][0]["url_path_pattern"]: policy["rates"][-1]
+        for policy in read_manifest()["api_budget"]["policies"]
+    }
+    paths = {"orchestration_stats": r"^/2\.10/", "legacy_campaign_stats": r"^/1\.1/"}
+    paths["moengage_campaign_stats"] = "^/core-services/v1/campaign-stats$"
+
+    for stream, path in paths.items():
+        limit = rates[path]["limit"] if stream != "orchestration_stats" else 3
+        assert (paces[stream].calls, f"PT{paces[stream].seconds:g}S") == (limit, rates[path]["interval"]), stream

@@ -7,6 +7,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.output.errors import LastWords, transient_error
+from source_campaign_stats.settings.vendor import Pace
 from source_campaign_stats.sync.outcome import MOST_OWED, REFUSALS_IN_A_ROW, Fate, Outcome, Outcomes
 from unit_tests.builders import a_slice
 
@@ -18,7 +19,7 @@ def outcomes(planned: int = 20, known: tuple[str, ...] = ()) -> Outcomes:
         planned=planned,
         known={(name,) for name in known},
         way_out="Skip them.",
-        seconds_a_call=1.0,
+        pace=Pace(1, 1.0),
     )
 
 
@@ -203,3 +204,54 @@ def test_progress_and_summary_are_told_in_numbers(caplog: pytest.LogCaptureFixtu
 
     assert "101 of 10,031 orchestrations, 3,000 records so far, about 2 h 43 min left" in caplog.text
     assert "3,000 records from 101 of 10,031 orchestrations" in caplog.text
+
+
+# --- How long it takes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("calls", "sent", "now", "seconds"),
+    [
+        (0, [], 0.0, 0.0),
+        (58, [], 0.0, 0.0),
+        (59, [], 0.0, 62.0),
+        (116, [], 0.0, 62.0),
+        (1000, [], 0.0, 17 * 62.0),
+        (5, [0.0] * 58, 2.0, 60.0),
+        (5, [0.0] * 58, 70.0, 0.0),
+        (5, [0.0] * 30, 2.0, 0.0),
+    ],
+)
+def test_the_time_of_many_calls_follows_from_the_limit(
+    calls: int, sent: list[float], now: float, seconds: float
+) -> None:
+    assert Pace(58, 62).seconds_for(calls, sent, now) == seconds
+
+
+def test_a_stream_of_campaigns_says_at_once_what_it_costs(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    Outcomes("stats", pace=Pace(58, 62)).begins([a_slice(id=str(number)) for number in range(1200)])
+
+    assert "stats: 1,200 requests, which take about 20 min 40 s" in caplog.text
+
+
+def test_a_stream_of_days_says_after_the_first_one_what_it_costs(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    book = Outcomes("stats", unit="days", pace=Pace(97, 62), calls_a_slice=None)
+    book.begins([a_slice(f"2026-11-{number:02}") for number in range(1, 31)])
+    assert caplog.text == ""
+
+    for number in (1, 2):
+        book.settle(a_slice(f"2026-11-{number:02}"), Outcome(Fate.READ, records=5, calls=7))
+
+    assert [record.message for record in caplog.records] == ["stats: 210 requests, which take about 2 min 04 s"]
+
+
+def test_the_time_left_is_that_of_the_limit_also_just_after_a_burst() -> None:
+    book = Outcomes("stats", pace=Pace(58, 62))
+    book.begins([a_slice(id=str(number)) for number in range(60)])
+    for number in range(58):
+        book.was_called()
+        read(book, str(number))
+
+    assert 55 <= book._seconds_left(58, book._sent[-1]) <= 62

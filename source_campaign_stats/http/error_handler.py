@@ -3,11 +3,9 @@
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import msgspec
-import orjson
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
@@ -18,6 +16,7 @@ from source_campaign_stats.http.tries import Tries, tries_of
 from source_campaign_stats.http.way import broken_way
 from source_campaign_stats.output.errors import ItemRefusedError
 
+_ANYTHING = msgspec.json.Decoder()
 _AGAIN = (ResponseAction.RETRY, ResponseAction.RATE_LIMITED)
 
 # An answer that proves nothing is asked for again after so many seconds.
@@ -51,6 +50,8 @@ class VendorErrorHandler(DefaultErrorHandler):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
         self._stream = str(parameters.get("name", ""))
+        # Made here: msgspec crashes the process when two threads make it learn a type at the same time.
+        self._documented: msgspec.json.Decoder[Any] = msgspec.json.Decoder(documented_type(self.documented_answer))
 
     def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
         tries = tries_of(response_or_exception)
@@ -128,10 +129,6 @@ class VendorErrorHandler(DefaultErrorHandler):
         get = answer.get if isinstance(answer, dict) else functools.partial(getattr, answer)
         return next((value for name in self.documented_answer if isinstance(value := get(name), list)), [])
 
-    @cached_property
-    def _documented(self) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(documented_type(self.documented_answer))
-
     def _refusal(self, response: requests.Response, tries: Tries) -> ErrorResolution:
         status, words = response.status_code, _words_of_vendor(response)
         is_about_one = bool(self.about_one) and status not in self.about_the_account
@@ -177,8 +174,8 @@ def _after(words: str) -> str:
 def _words_of_vendor(response: requests.Response) -> str:
     """The vendor's own error text, under whichever of the names that vendors give it; empty if there is none."""
     try:
-        answer = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
+        answer = read(response.content, _ANYTHING)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     told = answer[0] if isinstance(answer, list) and answer else answer
     if isinstance(told, dict) and isinstance(told.get("error"), dict):

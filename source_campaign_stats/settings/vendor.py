@@ -44,6 +44,25 @@ class NamedIds:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """What the connector allows itself of a vendor's limit: so many calls in so many seconds, at any time."""
+
+    calls: int
+    seconds: float
+
+    def seconds_for(self, calls: int, sent: Sequence[float] = (), now: float = 0.0) -> float:
+        """How long so many more calls take, when the last ones were sent at these moments and nothing else is slow.
+
+        Example: `Pace(58, 62).seconds_for(100)` -> 62: 58 calls at once, and 42 when the first ones are 62 s old.
+        """
+        times = list(sent[-self.calls :])
+        for _ in range(calls):
+            oldest = times[-self.calls] + self.seconds if len(times) >= self.calls else now
+            times.append(max(now, oldest))
+        return max(times[-1] - now, 0.0) if calls else 0.0
+
+
+@dataclass(frozen=True)
 class Vendor:
     """A vendor: its group of settings and what only this vendor has of the things that all of them have.
 
@@ -51,7 +70,8 @@ class Vendor:
     are sent as they are and are no secrets. `probes` takes the settings and today's date; `complaints` takes settings
     of which each alone is right and yields what is wrong with them together; `keys_in_headers` gives the forms in which
     a key is sent, beside the key itself; `first_sync` takes the settings and the days to read, and says what the first
-    sync of them costs; `named_ids` gives the ids in the settings that a list can know or not know.
+    sync of them costs; `named_ids` gives the ids in the settings that a list can know or not know; `paces` gives the
+    pace of each statistics stream.
     """
 
     name: str
@@ -61,3 +81,4 @@ class Vendor:
     keys_in_headers: Callable[[Settings], set[str]] = lambda settings: set()
     first_sync: Callable[[Settings, int], str] = lambda settings, days: ""
     named_ids: Callable[[Settings], list[NamedIds]] = lambda settings: []
+    paces: Callable[[Settings], Mapping[str, Pace]] = lambda settings: {}

@@ -18,6 +18,7 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 from airbyte_cdk.sources.types import Record, StreamSlice
 
 from source_campaign_stats.output.errors import config_error, in_plain_words
+from source_campaign_stats.settings.vendor import Pace
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import FIRST_DAY, ONE_DAY, Window, window_to_ask
 from source_campaign_stats.sync.order import Progress, asked_before
@@ -48,6 +49,7 @@ class Asked:
     lookback: timedelta
     earliest: date | None = None
     at_once: int = 1
+    pace: Pace | None = None
 
     def window_after(self, reached: date | None) -> Window | None:
         """The days of a sync after one that read up to `reached`."""
@@ -189,7 +191,7 @@ class DayCursor(StatisticsCursor):
     """
 
     def __init__(self, asked: Asked, states: StateOutput) -> None:
-        super().__init__(asked, states, Outcomes(asked.stream_name, unit="days"))
+        super().__init__(asked, states, Outcomes(asked.stream_name, unit="days", pace=asked.pace, calls_a_slice=None))
         self._fates: dict[date, Fate] = {}
         self._with_rows: set[date] = set()
         self._to_ask_again: deque[date] = deque()
@@ -200,8 +202,7 @@ class DayCursor(StatisticsCursor):
     def stream_slices(self) -> Iterable[StreamSlice]:
         window = self._asked.window_after(self._states.current.day)
         days = window.days if window else []
-        self.outcomes.planned = len(days)
-        self.outcomes.slices = [_slice_of(day) for day in days]
+        self.outcomes.begins([_slice_of(day) for day in days])
         self._next_day = window.first if window else self._next_day
         for stream_slice in self.outcomes.slices:
             yield from self._handed_out([*self._doubtful(), stream_slice])
@@ -265,7 +266,12 @@ class CampaignCursor(StatisticsCursor):
     def __init__(self, asked: Asked, states: StateOutput, router: CampaignRouter) -> None:
         given = states.current
         outcomes = Outcomes(
-            asked.stream_name, unit=router.unit, way_out=router.way_out, known=given.owed.keys(), can_be_alone=True
+            asked.stream_name,
+            unit=router.unit,
+            pace=asked.pace,
+            way_out=router.way_out,
+            known=given.owed.keys(),
+            can_be_alone=True,
         )
         super().__init__(asked, states, outcomes)
         self._router = router
@@ -342,8 +348,7 @@ class CampaignCursor(StatisticsCursor):
             self._phase = phase
         to_ask = [one for one in slices if key_of_slice(one) not in done]
         self._since |= {key_of_slice(one): date.fromisoformat(one[FIRST_DAY]) for one in to_ask}
-        self.outcomes.planned = (self.outcomes.planned or 0) + len(to_ask)
-        self.outcomes.slices = [*self.outcomes.slices, *to_ask]
+        self.outcomes.begins(to_ask)
         yield from self._handed_out(to_ask)
         self._all_are_closed()
 

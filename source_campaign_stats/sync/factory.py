@@ -32,7 +32,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_campaign_stats.http.session import follow_no_redirection, know_each_try, tell_a_broken_way
 from source_campaign_stats.settings.clock import today
-from source_campaign_stats.settings.vendor import NamedIds
+from source_campaign_stats.settings.vendor import NamedIds, Pace
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.cursor import Asked, CampaignCursor, DayCursor, StateOutput, StatisticsCursor
 from source_campaign_stats.sync.engine import OutputQueue
@@ -57,6 +57,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         catalog: ConfiguredAirbyteCatalog | None = None,
         ask_once: bool = False,
         named_ids: Sequence[NamedIds] = (),
+        paces: Mapping[str, Pace] | None = None,
     ) -> None:
         self._states = states or ConnectorStateManager()
         super().__init__(
@@ -72,6 +73,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         self._lists: dict[str, ListReader] = {}
         self._readers: dict[str, SliceReader] = {}
         self._named_ids = named_ids
+        self._paces = paces or {}
 
     def create_default_stream(
         self, model: DeclarativeStream, config: Config, is_parent: bool = False, **kwargs: Any
@@ -185,6 +187,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             lookback=_days(model.lookback_window, config),
             earliest=_day(earliest, config) if earliest else None,
             at_once=self._at_once,
+            pace=self._paces.get(stream_name),
         )
         states = StateOutput(stream_name, model.cursor_field, self._states, self._output)
         self._output.begins_with(stream_name, self._states.create_state_message(stream_name, None))

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -12,6 +13,7 @@ from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.output.errors import SaidLastError, traced
+from source_campaign_stats.settings.vendor import Pace
 from source_campaign_stats.sync.rows import key_of_slice, label
 from source_campaign_stats.sync.state import Key
 
@@ -22,6 +24,8 @@ REFUSALS_IN_A_ROW = 10
 MOST_OWED = 100
 _MOST_IN_A_MESSAGE = 20
 _SECONDS_BETWEEN_PROGRESS_LINES = 30
+# More than any vendor's limit counts.
+_CALLS_REMEMBERED = 200
 
 
 class Fate(Enum):
@@ -43,6 +47,7 @@ class Outcome:
 
     fate: Fate
     records: int = 0
+    calls: int = 0
     message: str | None = None
     error: AirbyteTracedException | None = None
 
@@ -53,21 +58,22 @@ class Outcomes:
 
     A stream ends at once when a failure is not about one campaign: slices that have not begun then make no request.
     Campaigns that are missing are collected, so that the stream tells them in one error when the last slice is done
-    (`verdict`). `known` are those that were missing before this sync; `seconds_a_call` is what the vendor's limit makes
-    of many calls, `way_out` how a person gets rid of a campaign that stays missing. `can_be_alone`: the list shows
+    (`verdict`). `known` are those that were missing before this sync; `pace` is what the vendor's limit allows,
+    `way_out` how a person gets rid of a campaign that stays missing. `can_be_alone`: the list shows
     whether the vendor answers when only one campaign is asked.
     """
 
     stream_name: str
     unit: str = "slices"
     planned: int | None = None
-    seconds_a_call: float = 0.0
+    pace: Pace | None = None
     way_out: str = ""
     known: Collection[Key] = ()
     can_be_alone: bool = False
+    # None: the first answer shows it.
+    calls_a_slice: int | None = 1
     read: int = 0
     records: int = 0
-    calls: int = 0
     missing: dict[Key, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     ended_by: BaseException | None = None
@@ -76,6 +82,8 @@ class Outcomes:
     slices: Sequence[StreamSlice] = ()
     on_end: Callable[[], None] = lambda: None
     _last_read: StreamSlice | None = None
+    _sent: deque[float] = field(default_factory=lambda: deque(maxlen=_CALLS_REMEMBERED))
+    _calls: int = 0
     _fates: dict[Key, Fate] = field(default_factory=dict)
     _with_rows: set[Key] = field(default_factory=set)
     _in_a_row: list[Key] = field(default_factory=list)
@@ -99,6 +107,26 @@ class Outcomes:
         with self._lock:
             return key in self._in_a_row
 
+    def begins(self, slices: Sequence[StreamSlice]) -> None:
+        """These are asked from now on; says what that costs as soon as it is known."""
+        with self._lock:
+            if self.planned is None:
+                self.started = self._told_at = time.monotonic()
+            self.planned = (self.planned or 0) + len(slices)
+            self.slices = [*self.slices, *slices]
+        if self.calls_a_slice:
+            self._tell_the_cost(len(slices), self.calls_a_slice)
+
+    def _tell_the_cost(self, slices: int, calls_a_slice: int) -> None:
+        calls = slices * calls_a_slice
+        if calls and self.pace:
+            LOGGER.info(
+                "%s: %s requests, which take about %s",
+                self.stream_name,
+                f"{calls:,}",
+                in_words(self.pace.seconds_for(calls)),
+            )
+
     def another(self, stream_slice: StreamSlice) -> StreamSlice | None:
         """Another slice of this sync, one that was read if there is one; None for the only one."""
         with self._lock:
@@ -111,7 +139,8 @@ class Outcomes:
     def was_called(self) -> None:
         """A request of this stream is sent."""
         with self._lock:
-            self.calls += 1
+            self._calls += 1
+            self._sent.append(time.monotonic())
 
     def settle(self, stream_slice: StreamSlice, outcome: Outcome) -> AirbyteTracedException | None:
         """Enters what became of a slice; the error that ends the stream, if it is this one."""
@@ -126,6 +155,9 @@ class Outcomes:
                 self._last_read = stream_slice
                 self._in_a_row.clear()
                 self._fates[key] = outcome.fate
+                if self.calls_a_slice is None:
+                    self.calls_a_slice = outcome.calls
+                    self._tell_the_cost(self.planned or 0, outcome.calls)
                 self._log_progress(label(stream_slice))
                 return None
             self._fates[key] = outcome.fate
@@ -204,7 +236,8 @@ class Outcomes:
     def _seconds_left(self, done: int, now: float) -> float:
         assert self.planned is not None
         left = self.planned - done
-        by_the_limit = left * self.calls / done * self.seconds_a_call
+        calls = round(left * self._calls / done)
+        by_the_limit = self.pace.seconds_for(calls, [*self._sent], now) if self.pace else 0.0
         return max(by_the_limit, (now - self.started) / done * left)
 
     def log_summary(self) -> None:

@@ -3,7 +3,8 @@
 import logging
 import threading
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
@@ -54,17 +55,21 @@ class SliceReader(Retriever):
     def _rows(self, stream_slice: StreamSlice) -> Generator[Record, None, None]:
         """The rows of a slice; when the last one was taken, its outcome is settled. Raises what ends the stream."""
         is_known = key_of_slice(stream_slice) in self.outcomes.known
-        with self._patience(_TRIES_OF_A_KNOWN_ONE if is_known else None):
-            outcome = yield from self._asked(stream_slice)
+        calls: list[None] = []
+        with self._patience(_TRIES_OF_A_KNOWN_ONE if is_known else None, calls):
+            outcome = replace((yield from self._asked(stream_slice)), calls=len(calls))
         if outcome.fate is Fate.BROKEN and not is_known:
             outcome = self._of_one_or_of_all(stream_slice, outcome)
         error = self.outcomes.settle(stream_slice, outcome)
         if error:
             raise error
 
-    def _patience(self, tries: int | None) -> Any:
-        outcomes = self.outcomes
-        return patience(Patience(tries, lambda: outcomes.has_ended, outcomes.was_called))
+    def _patience(self, tries: int | None, calls: list[None]) -> AbstractContextManager[None]:
+        def on_send() -> None:
+            calls.append(None)
+            self.outcomes.was_called()
+
+        return patience(Patience(tries, lambda: self.outcomes.has_ended, on_send))
 
     def _asked(self, stream_slice: StreamSlice) -> Generator[Record, None, Outcome]:
         records = 0
@@ -99,7 +104,7 @@ class SliceReader(Retriever):
                 "%s: %s is asked for once, to see whether the vendor answers", self.outcomes.stream_name, label(other)
             )
             try:
-                with self._patience(1):
+                with self._patience(1, []):
                     next(iter(records_of(self.retriever, other)), None)
             except ItemRefusedError:
                 return broken

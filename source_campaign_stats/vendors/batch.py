@@ -20,7 +20,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from source_campaign_stats.http.answers import Unreadable, decoded, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.output.errors import transient_error
-from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
+from source_campaign_stats.settings.vendor import NamedIds, Pace, Probe, Settings, Vendor
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
@@ -322,7 +322,7 @@ def _complaints(settings: Settings) -> Iterator[str]:
 def _first_sync(settings: Settings, days: int) -> str:
     return (
         f"Batch: one request for each orchestration that can have numbers in the last {min(days, 178)} days; "
-        f"1,000 of them take about {in_words(1000 * 1.15 / settings['requests_per_second'])}."
+        f"1,000 of them take about {in_words(_paces(settings)['orchestration_stats'].seconds_for(1000))}."
     )
 
 
@@ -332,6 +332,10 @@ def _named_ids(settings: Settings) -> list[NamedIds]:
     return [NamedIds(skipped, what, stream="orchestrations", column="id")] if skipped else []
 
 
+def _paces(settings: Settings) -> dict[str, Pace]:
+    return {"orchestration_stats": Pace(settings["requests_per_second"], 1.15)}
+
+
 BATCH = Vendor(
     name="batch",
     ids_in_headers=frozenset({"project_key"}),
@@ -339,4 +343,5 @@ BATCH = Vendor(
     complaints=_complaints,
     first_sync=_first_sync,
     named_ids=_named_ids,
+    paces=_paces,
 )

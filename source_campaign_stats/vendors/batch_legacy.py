@@ -20,7 +20,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
 from source_campaign_stats.http.answers import decoded, taken
 from source_campaign_stats.output.errors import transient_error
-from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
+from source_campaign_stats.settings.vendor import NamedIds, Pace, Probe, Settings, Vendor
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
@@ -35,6 +35,7 @@ _TIMESTAMPS = ("created_date", "push_time")
 # `live=false` (stopped or draft), then `live=true`, then the first half again.
 _HALVES = ("false", "true", "false")
 _WALKS_OF_A_HALF = 3
+_PACE = Pace(58, 62)
 # What a day has beside its metrics.
 _NO_METRICS = {"date", "versions"}
 
@@ -287,7 +288,7 @@ def _plain(name: str) -> str:
 def _first_sync(settings: Settings, days: int) -> str:
     return (
         "Batch MEP: one request for each campaign, however many days; "
-        f"1,000 of them take about {in_words(1000 * 62 / 58)}."
+        f"1,000 of them take about {in_words(_PACE.seconds_for(1000))}."
     )
 
 
@@ -310,6 +311,10 @@ def _named_ids(settings: Settings) -> list[NamedIds]:
     return named + ([NamedIds(skipped, what, stream="legacy_campaigns", column="campaign_token")] if skipped else [])
 
 
+def _paces(settings: Settings) -> dict[str, Pace]:
+    return {"legacy_campaign_stats": _PACE}
+
+
 BATCH_LEGACY = Vendor(
     name="batch_legacy",
     ids_in_headers=frozenset(),
@@ -317,4 +322,5 @@ BATCH_LEGACY = Vendor(
     complaints=_complaints,
     first_sync=_first_sync,
     named_ids=_named_ids,
+    paces=_paces,
 )

@@ -21,7 +21,7 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from source_campaign_stats.http.answers import decoded, exactly, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.output.errors import transient_error
-from source_campaign_stats.settings.vendor import NamedIds, Probe, Settings, Vendor
+from source_campaign_stats.settings.vendor import NamedIds, Pace, Probe, Settings, Vendor
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.rows import RowOfAnswer
@@ -38,6 +38,7 @@ _GROUPS_OF_A_LEAF = {"performance_stats", "delivery_funnel", "conversion_goal_st
 # What the total of a platform, a locale and a variation is called, in small letters; of two names the first wins.
 _TOTALS = (("all_platforms",), ("all_locales", "all_locale"), ("all_variations",))
 _IDS_IN_A_CALL = 10
+_PACE = Pace(97, 62)
 _WALKS_OF_A_DAY = 4
 _WALKS_OF_THE_LIST = 3
 _SECONDS_BETWEEN_WALKS = 5
@@ -363,7 +364,7 @@ def _first_sync(settings: Settings, days: int) -> str:
     ids = settings.get("campaign_ids")
     calls = days * (-(-len(ids) // _IDS_IN_A_CALL) if ids else 1)
     counted = f"these {len(ids):,} campaigns" if ids else "every ten campaigns that have numbers on each day"
-    return f"MoEngage: {calls:,} requests for {counted}, which take about {in_words(calls * 62 / 97)}."
+    return f"MoEngage: {calls:,} requests for {counted}, which take about {in_words(_PACE.seconds_for(calls))}."
 
 
 def _named_ids(settings: Settings) -> list[NamedIds]:
@@ -381,6 +382,10 @@ def _named_ids(settings: Settings) -> list[NamedIds]:
     ]
 
 
+def _paces(settings: Settings) -> dict[str, Pace]:
+    return {"moengage_campaign_stats": _PACE}
+
+
 MOENGAGE = Vendor(
     name="moengage",
     ids_in_headers=frozenset({"workspace_id"}),
@@ -388,4 +393,5 @@ MOENGAGE = Vendor(
     keys_in_headers=_keys_in_headers,
     first_sync=_first_sync,
     named_ids=_named_ids,
+    paces=_paces,
 )
