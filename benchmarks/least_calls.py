@@ -45,7 +45,10 @@ def least_calls(account: Account, batch: Days, moengage: Days) -> Counter[str]:
         ),
         legacy_list=sum(_legacy_pages(account, live) for live in (False, True, False)),
         legacy_stats=sum(not campaign.dev_only for app in account.apps for campaign in app.campaigns),
-        moengage_campaigns=2 * _pages_until_empty(len(account.moengage_campaigns), _MOENGAGE_CAMPAIGNS_ON_A_PAGE),
+        # The second walk ends at a short page, once it has all that the first one had.
+        moengage_campaigns=_pages_until_empty(len(account.moengage_campaigns), _MOENGAGE_CAMPAIGNS_ON_A_PAGE)
+        + len(account.moengage_campaigns) // _MOENGAGE_CAMPAIGNS_ON_A_PAGE
+        + 1,
         moengage_stats=sum(_moengage_pages(account, moengage)),
     )
 

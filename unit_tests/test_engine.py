@@ -115,6 +115,7 @@ def test_a_stream_that_is_done_gives_no_more_signs(seconds: list[float], status:
     output = OutputQueue()
     output.begins_with("stats", state_message("2026-11-18"))
     output.hears(stream_status_as_airbyte_message(StreamDescriptor(name="stats"), status))
+    output.hears(state_message("2026-11-19"))
     seconds.append(1000)
     output.items.put(MESSAGE)
 

@@ -39,8 +39,9 @@ def test_the_list_is_walked_to_an_empty_page_until_two_walks_agree(
     sync = read(CONFIG, STREAM).succeeded()
 
     assert ids(sync) == [f"c{n}" for n in range(number)]
-    walk = list(range(1, -(-number // 15) + 2))
-    assert [asked.body["page"] for asked in moengage.list.asked] == [*walk, *walk]
+    first = list(range(1, -(-number // 15) + 2))
+    second = first[:-1] if number % 15 else first
+    assert [asked.body["page"] for asked in moengage.list.asked] == [*first, *second]
     assert {asked.body["limit"] for asked in moengage.list.asked} == {15}
     assert waits == [5]
 
@@ -95,7 +96,7 @@ def test_every_request_has_an_id_of_its_own_also_when_it_is_sent_again(moengage:
     read(CONFIG, STREAM).succeeded()
 
     ids_sent = [asked.body["request_id"] for asked in moengage.list.asked]
-    assert len(set(ids_sent)) == len(ids_sent) == 10
+    assert len(set(ids_sent)) == len(ids_sent) == 9
 
 
 def test_a_workspace_without_campaigns_has_no_records(moengage: MoEngage) -> None:

@@ -93,7 +93,8 @@ class OutputQueue(InMemoryMessageRepository):
         """What is printed now: a state is the last one of its stream; a stream that is done gives no more signs."""
         if message.type == Type.STATE and message.state and message.state.stream:
             name = message.state.stream.stream_descriptor.name
-            self._states[name] = message, time.monotonic()
+            if name in self._states:
+                self._states[name] = message, time.monotonic()
         elif message.type == Type.TRACE and message.trace and (status := message.trace.stream_status):
             is_done = status.status in (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
             if is_done:

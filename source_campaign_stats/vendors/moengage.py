@@ -149,10 +149,12 @@ class PagesOfTheList(PaginationStrategy):
     ) -> ListPage | None:
         page: ListPage = last_page_token_value or self.initial_token
         of_this_page = campaign_ids_in(response)
-        if of_this_page:
-            return replace(page, number=page.number + 1, seen=page.seen.union(of_this_page))
-        if page.seen == page.walk_before:
+        page = replace(page, seen=page.seen.union(of_this_page))
+        is_short = len(of_this_page) < self.page_size
+        if page.seen == page.walk_before and is_short:
             return None
+        if of_this_page:
+            return replace(page, number=page.number + 1)
         if page.walk == _WALKS_OF_THE_LIST:
             raise transient_error(
                 f"the list had other campaigns each time that it was read, {page.walk} times. Try again later."
