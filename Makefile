@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DBT := cd dbt && DBT_TARGET_PATH=../build/dbt DBT_LOG_PATH=../build/dbt/logs ../.venv-dbt/bin/dbt --quiet
 
-.PHONY: help venv test lint demo dbt bench calls simulate mutants image lock clean
+.PHONY: help venv test unit lint demo dbt bench calls simulate mutants image lock clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST)
@@ -22,8 +22,12 @@ venv: .venv/made  ## The virtual environment .venv, made again when setup.py cha
 	.venv-dbt/bin/python -m pip install --quiet --disable-pip-version-check --requirement dbt/requirements.txt
 	touch $@
 
-test: venv .venv-dbt/made  ## All tests; what this machine has no tools for is skipped by name
-	$(BIN)/python -m pytest
+# Most tests wait for budgets, time-outs and other processes, so there are more workers than cores.
+test: venv .venv-dbt/made  ## All tests; those whose tools are missing are skipped and listed
+	$(BIN)/python -m pytest -n 6 --dist loadgroup --no-loadscope-reorder
+
+unit: venv  ## The unit tests alone, within a minute
+	$(BIN)/python -m pytest unit_tests -n 3 --dist loadfile
 
 lint: venv  ## Style, format, types, and which room may import from which
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What the integration tests share: a small account with the vendors, and how a sync is compared with the truth."""
 
+import os
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -13,6 +14,30 @@ from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox, make_accou
 from integration_tests.synced import Synced, synced_databases
 
 STREAMS = tuple(PRIMARY_KEYS)
+
+# Files that share something expensive run in one worker, one after the other, and begin first: they take longest.
+TOGETHER = {
+    "databases": ("test_pyairbyte.py", "test_dbt.py", "test_queries.py"),
+    "image": ("test_image.py", "test_standard_suite.py"),
+}
+# Tests of these files need nothing of each other, and wait for budgets and time-outs most of the time.
+APART = ("test_faults.py", "test_host.py", "test_limits.py", "test_resuming.py", "test_sync.py", "test_way.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tells pytest-xdist (`--dist loadgroup`) which tests belong together: those of one file, unless said above."""
+    groups = {name: group for group, names in TOGETHER.items() for name in names}
+    ranks = {"databases": 0, "image": 1}
+
+    def rank(item: pytest.Item) -> int:
+        return 2 if item.path.name in APART else ranks.get(groups.get(item.path.name, ""), 3)
+
+    for item in items:
+        if item.path.name not in APART and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(groups.get(item.path.name, item.path.stem)))
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        items.sort(key=rank)
 
 
 class World:

@@ -1,4 +1,4 @@
-"""What a test needs from the machine: where it is missing the test skips by name, and in CI it fails."""
+"""What a test needs of the machine. Where it is missing the test is skipped and listed; in CI it fails."""
 
 import functools
 import os
@@ -9,7 +9,7 @@ import pytest
 
 from integration_tests.image import Image, build, can_pull, find_engine, local_base
 
-# `.ci/run` installs everything and sets this, so that a skipped test can't pass for a run one.
+# `.ci/run` installs everything and sets this, so that no test is skipped unnoticed.
 REQUIRE_ALL = "CAMPAIGN_STATS_REQUIRE_ALL"
 
 

@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -95,17 +96,23 @@ def sync(python: Path, sandbox: Sandbox, lines: str, folder: Path) -> int:
     return int(ended.stdout.splitlines()[-1])
 
 
-def sync_twice(python: Path, sandbox: Sandbox, config: Row, scripts: Sequence[str], folder: Path) -> list[list[int]]:
-    """Sync; let the vendors restate numbers, add days and campaigns; sync again."""
-    for name in ("secrets", ".venv-connector/bin"):
-        (folder / name).mkdir(parents=True)
-    (folder / "secrets" / "config.json").write_text(json.dumps(config))
-    (folder / ".venv-connector" / "bin" / "source-campaign-stats").symlink_to(*command())
-    first = [sync(python, sandbox, lines, folder) for lines in scripts]
+def sync_twice(python: Path, sandbox: Sandbox, config: Row, scripts: Mapping[Path, str]) -> list[list[int]]:
+    """Sync; let the vendors restate numbers, add days and campaigns; sync again. Each script has its folder."""
+    for folder in scripts:
+        for name in ("secrets", ".venv-connector/bin"):
+            (folder / name).mkdir(parents=True)
+        (folder / "secrets" / "config.json").write_text(json.dumps(config))
+        (folder / ".venv-connector" / "bin" / "source-campaign-stats").symlink_to(*command())
+
+    def sync_all() -> list[int]:
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda script: sync(python, sandbox, script[1], script[0]), scripts.items()))
+
+    first = sync_all()
     last = sandbox.account.horizon
     sandbox.restate(last - timedelta(days=RESTATED_DAYS - 1), last, 0.4)
     sandbox.add_day(NEW_DAYS)
-    return [first, [sync(python, sandbox, lines, folder) for lines in scripts]]
+    return [first, sync_all()]
 
 
 @contextmanager
@@ -114,9 +121,9 @@ def synced_databases(folder: Path, server: Settings | None) -> Iterator[Synced]:
     python = pyairbyte_python()
     with Sandbox(account_of_today()) as sandbox:
         account, config = sandbox.account, sandbox.config()
-        path = folder / "campaigns.duckdb"
-        scripts = [readme_lines(), *([readme_lines(server)] if server else [])]
-        processed = sync_twice(python, sandbox, config, scripts, folder)
+        path = folder / "duckdb" / "campaigns.duckdb"
+        scripts = {path.parent: readme_lines()} | ({folder / "postgres": readme_lines(server)} if server else {})
+        processed = sync_twice(python, sandbox, config, scripts)
         truth = {stream: sandbox.expected(stream, account.first_day, account.horizon, config) for stream in STREAMS}
         hosts = {request.host for request in sandbox.requests}
         with (

@@ -19,10 +19,9 @@ STREAM_OF = LISTS | STATS
 # Waits of minutes in seconds; the arithmetic of the waits is that of the connector.
 FAST = command_with(speed=60)
 
-PASSING = (
-    *("500", "502", "503", "504", "429", "reset", "tls_cut", "handshake_cut", "hang"),
-    *("html", "empty", "null", "list", "key_missing", "cut_body", "redirect"),
-)
+# One of each kind that only a real connection shows; the unit tests of each stream have every status and every answer
+# that is not the documented one.
+PASSING = ("503", "429", "reset", "tls_cut", "handshake_cut", "hang", "html", "cut_body", "redirect")
 CONTRADICTIONS = {
     "has_more_stuck": "batch_list",
     "has_more_without_next": "batch_list",
@@ -66,7 +65,7 @@ def test_one_answer_that_contradicts_itself_is_survived_with_all_rows(world: Wor
     assert world.sandbox.faults_left == 0
 
 
-@pytest.mark.parametrize("kind", ["503", "429", "reset", "html", "empty", "null", "list", "key_missing", "cut_body"])
+@pytest.mark.parametrize("kind", ["503", "429", "reset", "html", "cut_body"])
 @pytest.mark.parametrize("endpoints", [tuple(LISTS), tuple(STATS)], ids=["lists", "statistics"])
 def test_a_fault_that_stays_fails_its_streams_with_one_message_each(
     world: World, kind: str, endpoints: tuple[str, ...]

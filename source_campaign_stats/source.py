@@ -1,4 +1,4 @@
-"""The source: the manifest, the configuration made fit for it, and the gate for errors and keys."""
+"""The source: it prepares the configuration for the manifest, and keeps keys out of errors."""
 
 import difflib
 import logging
@@ -212,7 +212,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         if unknown := [name for name in wanted if name not in known]:
             near = difflib.get_close_matches(unknown[0], known, n=1)
             raise config_error(
-                f"The catalog has streams that there are not: {', '.join(unknown)}."
+                f"The catalog has unknown streams: {', '.join(unknown)}."
                 f"{f' Did you mean {near[0]}?' if near else ''} There are: {', '.join(known)}."
             )
         if twice := sorted({name for name in wanted if wanted.count(name) > 1}):

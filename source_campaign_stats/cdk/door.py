@@ -1,7 +1,7 @@
 """The one door to what airbyte-cdk does not promise to keep.
 
-Each function stands for a private name of airbyte-cdk 7.39: why it is needed, and what would replace it. Nobody else
-uses a private name of the CDK; a test looks for them.
+Each function reads private names of airbyte-cdk 7.39 and says why they are needed and what would replace them. No other
+module uses a private name of the CDK; a test looks for them.
 """
 
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""Answers: read once, held against the documented shape, and taken apart record by record."""
+"""Answers: read once, compared with the documented shape, and split into records."""
 
 import json
 import math
@@ -58,10 +58,10 @@ class Unreadable(dict[str, Any]):
 
 
 def read(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
-    """The body as the decoder's type. Raises what msgspec raises about text that is no JSON, or other JSON.
+    """The body as the decoder's type. Raises what msgspec raises if the text is not JSON of that type.
 
-    A byte order mark before it is passed over, and half a surrogate pair is read as U+FFFD: JSON allows both, and
-    neither is a reason to lose rows. `NaN` and `Infinity` become numbers that are too large (see `exactly`), so that
+    A byte order mark is skipped and half a surrogate pair is read as U+FFFD: JSON allows both, and neither is a reason
+    to lose rows. `NaN` and `Infinity` become numbers that are too large (see `exactly`), so that
     they spoil the record that they stand in and no other.
     """
     text = body.removeprefix(_BYTE_ORDER_MARK)
@@ -75,7 +75,7 @@ def read(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
 
 
 def decoded(response: requests.Response, form: Any = None) -> Any:
-    """The body as JSON, parsed once for each form, however many of error handler, paginator and extractor ask.
+    """The body as JSON. It is parsed once for each form, although error handler, paginator and extractor all ask.
 
     `form` is the type of an answer whose records stay text until they are used (`msgspec.Raw`, see `taken`): half a
     year of a campaign with 20 steps is 5 MB of text and 40 MB of objects. Without it, a number that no machine can
@@ -105,7 +105,7 @@ def taken(records: list[msgspec.Raw]) -> Iterator[msgspec.Raw]:
 
 
 def exactly(text: bytes | msgspec.Raw) -> Any:
-    """A text as objects with nothing lost of its numbers; slower than msgspec.
+    """A text as objects whose numbers are exact; slower than msgspec.
 
     Whole numbers are exact, others `WrittenNumber`; a number that no machine can hold is a `NoNumber`.
     Example: `{"a": 18446744073709551616, "b": 1.10, "c": 1e400}`.
@@ -113,7 +113,7 @@ def exactly(text: bytes | msgspec.Raw) -> Any:
     try:
         return json.loads(str(text, "utf-8"), parse_float=number_of)
     except ValueError:
-        # A whole number of more digits than Python reads; a function for each of them would cost others too much.
+        # A whole number of more digits than Python reads. A `parse_int` would slow down all other numbers.
         return json.loads(str(text, "utf-8"), parse_float=number_of, parse_int=number_of)
 
 

@@ -31,8 +31,8 @@ def connection_status(
     """SUCCEEDED, or FAILED with what each credential that does not work needs.
 
     `probes` are the requests with the title of their vendor, `requester_of` gives a stream's requester that does not
-    ask again by itself. All are tried at the same time. `look_up` is done as far as the time goes if all of them work:
-    it raises what the settings would lead to.
+    ask again by itself. All are tried at the same time. If all work, `look_up` runs in the time that is left; it raises
+    what is wrong with the settings.
     """
     outcomes: dict[int, Exception | None] = {}
     deadline = time.monotonic() + _DEADLINE_SECONDS
@@ -80,7 +80,7 @@ def _status_of(look_up: Callable[[], None], deadline: float) -> AirbyteConnectio
 
 
 def _lines_about(failed: Sequence[tuple[str, str, str]], numbers: Mapping[str, int]) -> Iterator[str]:
-    """A line for each credential that failed, in their order; what is the same for all of a vendor is told once."""
+    """A line for each credential that failed, in order; one line for a vendor whose credentials all fail alike."""
     told = set()
     alike = Counter((title, words) for title, _, words in failed)
     for title, what, words in failed:

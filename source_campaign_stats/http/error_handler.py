@@ -1,4 +1,4 @@
-"""What is done with each answer: it is used, asked for again, leaves out one campaign, or ends the stream."""
+"""Decides what happens after each answer: use it, ask again, leave out one campaign, or end the stream."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -34,11 +34,11 @@ class VendorErrorHandler(DefaultErrorHandler):
     On top of the CDK's `response_filters`, which state the final refusals (401, 403, …) in the manifest:
     - a 200 that is not the documented answer (a maintenance page, an empty body, `null`), or that contradicts itself,
       is asked again like a 503, never read as an empty page;
-    - what a gateway or a replica that lags could say as well is believed when it comes twice: a refusal that is not
-      about the key, and with `doubts_empty_pages` a list without an item;
-    - `about_one` says what to do when one campaign or one day is refused, whatever the status but those that are
+    - an answer that could also come from a gateway or a server that lags behind is believed when it comes twice: a
+      refusal that is not about the key, and with `doubts_empty_pages` a list without an item;
+    - `about_one` says what to do when one campaign or one day is refused, with any status that is not in
       `about_the_account`;
-    - whatever breaks on the way is told in words that name the vendor.
+    - the message about a broken connection names the vendor.
     """
 
     vendor: str = ""

@@ -20,7 +20,7 @@ def follow_no_redirection(requester: HttpRequester) -> None:
 
 
 def tell_a_broken_way(requester: HttpRequester) -> None:
-    """Looks at the proxy and the certificates before a request, and makes each failure one of requests' own."""
+    """Checks the proxy and the certificates before a request, and raises every failure as an error of requests."""
     adapter = session_of(requester).adapters["https://"]
     adapter.send = _telling(adapter.send)  # type: ignore[method-assign]
 

@@ -1,4 +1,4 @@
-"""How often a request was sent, what came of it, and how often it may be sent: known wherever its answer is judged."""
+"""How often a request was sent, with what result, and how often it may be sent; known where its answer is judged."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from source_campaign_stats.output.errors import WaitTooLongError
 
 LOGGER = logging.getLogger("airbyte")
 
-# The CDK waits so much longer than it is told.
+# The CDK adds this second to every wait.
 _SECONDS_OF_THE_CDK = 1.0
 
 
@@ -72,7 +72,7 @@ def _named_wait(response: requests.Response) -> float | None:
         return None
     now = _moment(response.headers.get("Date")) or time.time()
     after = response.headers.get("Retry-After")
-    # Some send the reset (epoch seconds) with every answer: only with a 429 it is a wait.
+    # Some APIs send the reset (epoch seconds) with every answer; it is a wait only with a 429.
     reset = response.headers.get("x-ratelimit-reset") if response.status_code == 429 else None
     seconds = _number(after)
     named = (

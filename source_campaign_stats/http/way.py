@@ -1,4 +1,4 @@
-"""The way to a vendor: the proxy, the certificates and the host, each told by its own name when it is broken."""
+"""The way to a vendor: proxy, certificates, host. When it is broken, the message says which of them is the cause."""
 
 import functools
 import importlib.util
@@ -94,7 +94,7 @@ def _broken_proxy(variable: str, vendor: str, causes: list[BaseException], text:
 
 
 def _is_at_the_proxy(causes: list[BaseException]) -> bool:
-    """Whether it broke before there was a way through the proxy: only the place in urllib3 tells that."""
+    """Whether it broke before the proxy opened the tunnel; only the place in urllib3 shows that."""
     places = {frame.f_code.co_name for cause in causes for frame, _ in traceback.walk_tb(cause.__traceback__)}
     return "_tunnel" in places or any(isinstance(cause, urllib3.exceptions.ConnectTimeoutError) for cause in causes)
 
@@ -138,7 +138,7 @@ def _raise_for_certificates(path: Path) -> None:
 
 @functools.lru_cache
 def _load(path: Path, changed: int) -> None:
-    """Loads a file of certificates, once as long as it is the same one: the usual one takes 50 ms for each request."""
+    """Loads a file of certificates once, until it changes: the usual one takes 50 ms, which every request would pay."""
     ssl.create_default_context(cafile=str(path))
 
 

@@ -21,7 +21,7 @@ class LastWords(AirbyteMessage):
 
 
 class SaidLastError(AirbyteTracedException):
-    """What is about single campaigns. Airbyte decides about another attempt by the first failure that it is told."""
+    """An error about single campaigns. It comes last: Airbyte decides about another attempt by the first error."""
 
     def __init__(self, message: str, failure_type: FailureType) -> None:
         super().__init__(message=message, internal_message=message, failure_type=failure_type)
@@ -68,7 +68,7 @@ def transient_error(message: str) -> AirbyteTracedException:
 
 
 def trace_of(error: AirbyteTracedException) -> AirbyteMessage:
-    """The message that tells an error; with a stack trace only if it is a defect, which nobody else can put right."""
+    """The message of an error. It has a stack trace only if it is a defect of the connector."""
     message = error.as_airbyte_message()
     if message.trace and message.trace.error and error.failure_type != FailureType.system_error:
         message.trace.error.stack_trace = None
@@ -76,7 +76,7 @@ def trace_of(error: AirbyteTracedException) -> AirbyteMessage:
 
 
 def is_about_a_limit(error: BaseException) -> bool:
-    """Whether the vendor went on answering that there are too many requests, whatever was asked for."""
+    """Whether the vendor kept answering "too many requests"."""
     response = getattr(cause_of(error), "response", None)
     return isinstance(response, requests.Response) and response.status_code == requests.codes.too_many_requests
 
@@ -102,7 +102,7 @@ def in_plain_words(error: BaseException, subject: str) -> AirbyteTracedException
 
 
 def _shown(value: Any) -> str:
-    """A value as people call it, cut where it is long."""
+    """A value in words, shortened if it is long."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):

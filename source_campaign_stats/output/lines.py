@@ -1,8 +1,8 @@
-"""Records as lines of the Airbyte protocol, made by the worker that read them.
+"""Records as lines of the Airbyte protocol, written by the worker that read them.
 
-The CDK hands the records over one by one to the main thread, which alone makes a message of each, counts it, turns it
-into JSON and prints it: that and the waiting for each other was most of what a large sync cost (docs/performance.md).
-Here a worker hands over the text of many records as one record, and the main thread only prints it.
+In the CDK every record goes alone to the main thread, which makes a message of it, counts it, writes the JSON and
+prints it. That was most of the time of a large sync (docs/performance.md). Here a worker hands over the text of many
+records as one record, and the main thread only prints it.
 """
 
 import time
@@ -15,9 +15,9 @@ import orjson
 from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.types import Record, StreamSlice
 
-# Large enough that handing over costs little: each wakes the main thread.
+# Each text wakes the main thread, so it should be large.
 _BYTES_AT_ONCE = 250_000
-# The only column of a record that stands for lines; no vendor's column can be called like it.
+# The only column of a record that holds lines; no vendor has a column of this name.
 _LINES = "\x00lines"
 
 
@@ -46,7 +46,7 @@ def in_lines(records: Iterable[Record], stream_name: str, stream_slice: StreamSl
 
 
 def lines_of(message: AirbyteMessage) -> Lines | None:
-    """The lines that a message of the type RECORD stands for; None for a message that is what it seems."""
+    """The lines inside a message of the type RECORD; None for any other message."""
     lines: Lines | None = message.record.data.get(_LINES) if message.record else None
     return lines
 

@@ -1,4 +1,4 @@
-"""The last gate that every line of the output passes."""
+"""Replaces keys in every line of the output, just before it is printed."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -55,9 +55,9 @@ def _masked(text: str, secrets: list[str]) -> str:
 
 
 class RedactingStream:
-    """A standard stream that lets no secret through: whatever library prints, and at whatever log level.
+    """A standard stream that replaces every secret, whichever library prints it and at any log level.
 
-    `gone` is called when it can't be written any more; else each library would say so in its own way.
+    `gone` is called when nobody reads the stream any more, so that the message is always the same.
     """
 
     def __init__(self, stream: TextIO, secrets: list[str], gone: Callable[[], object]) -> None:

@@ -24,7 +24,7 @@ def spellings(config: Mapping[str, Any], specification: Schema, vendors: Sequenc
     """
     found: set[str] = set()
     for secret in secrets_in(config, specification) | _proxy_credentials():
-        # A short word of letters, like `Bearer`, is no piece of a key, and is in many a sentence.
+        # A short word of letters, like `Bearer`, is no piece of a key, and sentences contain it.
         pieces = [piece for piece in secret.split() if len(piece) > 8 or not piece.isalpha()]
         for text in (secret, secret.strip(), *pieces):
             found |= _spellings_of(text)

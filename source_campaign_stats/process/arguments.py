@@ -48,7 +48,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in {*_COMMANDS, *_MAKERS}:
         parser.error(f"There is no such command.{_meant(arguments[0], [*_COMMANDS, *_MAKERS])}")
     if arguments and arguments[0] in commands.choices:
-        # Before what is missing: it mostly stands there under a wrong name.
+        # Before missing options: a missing one often stands there under a wrong name.
         known = _options_of(commands.choices[arguments[0]])
         if wrong := [word for word in arguments[1:] if word.startswith("--") and word.partition("=")[0] not in known]:
             parser.error(_about(wrong, [option for option in known if option != "--help"]))

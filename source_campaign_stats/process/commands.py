@@ -69,7 +69,7 @@ def _end_by_a_defect(places: str) -> NoReturn:
 
 
 def _leave_out_what_the_cdk_says_of_requests() -> None:
-    """It calls every wait a rate limit, with the names of its classes; the connector has said in words what went on."""
+    """The CDK calls every wait a rate limit and names its classes; the connector's own line says what happened."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(lambda record: Path(record.pathname).name not in ("http_client.py", "rate_limiting.py"))
 
@@ -90,7 +90,7 @@ def _messages(
 
 
 def _checked(source: SourceCampaignStats) -> Iterator[AirbyteMessage]:
-    """The status; what is wrong with the configuration is a status as well, and no failure of the command."""
+    """The status. A wrong configuration is the status FAILED; the command itself succeeds."""
     try:
         status = source.check(LOGGER, {})
     except AirbyteTracedException as error:
@@ -102,7 +102,7 @@ def _checked(source: SourceCampaignStats) -> Iterator[AirbyteMessage]:
 
 
 def printed(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
-    """The messages that still have to be made lines; those that are lines are printed, in their place."""
+    """The messages that are not lines yet; those that are lines are printed when their turn comes."""
     # A state tells Airbyte how many records came before it.
     counts: defaultdict[HashableStreamDescriptor, float] = defaultdict(float)
     for message in messages:

@@ -1,4 +1,4 @@
-"""What any host gets from this process: an end within a moment when asked for it, and words when something is wrong."""
+"""How the process behaves in any host: it ends at once when asked to, and says in words what is wrong."""
 
 import atexit
 import json

@@ -1,4 +1,4 @@
-"""What a person did that can't work, told before anything else runs."""
+"""Wrong arguments and files, found before anything else runs."""
 
 
 class Mistake(Exception):  # noqa: N818

@@ -1,4 +1,4 @@
-"""What is set for a whole process because it pays: the only tricks of this kind, and only `run` plays them.
+"""Settings of the whole process that make it faster; only `run` uses them.
 
 Each figure is the median of seven interleaved pairs of runs of whole processes (docs/performance.md). What else is done
 for speed and memory is a way of working and not a setting: lines in the place of records (`output/lines.py`, a third of

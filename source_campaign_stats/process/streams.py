@@ -1,4 +1,4 @@
-"""Standard output and standard error, for whatever a host puts behind them: a pipe that is full, slow, non-blocking."""
+"""Standard output and standard error that lose nothing, also when the pipe is full, slow or non-blocking."""
 
 import io
 import os
@@ -57,7 +57,7 @@ class WholeLines(io.TextIOBase):
                     self._wait()
 
     def _wait(self) -> None:
-        """Until there is place, or nobody reads any more: the next write tells which."""
+        """Waits until there is room or the reader is gone; the next write shows which."""
         place = select.poll()
         place.register(self._number, select.POLLOUT)
         place.poll()

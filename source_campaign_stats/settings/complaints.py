@@ -36,7 +36,7 @@ def complaints(
     Example: `['"Start date" is missing. …', '"API key" of "Acme" stands in quotation marks. …']`.
     """
     wrong_names = [misnomer.words for misnomer in misnomers(config, specification) if misnomer.is_meant]
-    # What is missing under its right name is mostly what stands there under a wrong one.
+    # A missing setting often stands there under a wrong name.
     found = [told.words for told in _complaints(cleaned, specification, vendors) if not (wrong_names and told.missing)]
     unique = list(dict.fromkeys([*wrong_names, *found]))
     if len(unique) > _MOST_AT_ONCE:
@@ -270,7 +270,7 @@ def _start_date_complaints(config: Mapping[str, Any]) -> Iterator[_Complaint]:
     try:
         now = today(config)
     except (KeyError, AttributeError, ValueError):
-        # Told before; no day is today in a time zone that there is not.
+        # Told before: without a time zone there is no today.
         return
     if start > now:
         yield _Complaint(

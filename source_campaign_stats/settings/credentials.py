@@ -1,4 +1,4 @@
-"""What a text looks like that is a key, and what looks like one that is not: in words, without the text."""
+"""Tells keys from texts that only look like one; the messages never quote the text."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Names in a configuration that the specification does not have: what was meant, and where that belongs."""
+"""Unknown names in a configuration: which setting was meant, and where it belongs."""
 
 import difflib
 import re

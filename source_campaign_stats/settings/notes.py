@@ -1,4 +1,4 @@
-"""What is not wrong with a configuration, and still worth a line in the log."""
+"""Lines for the log about a configuration that is valid but may not mean what was intended."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from source_campaign_stats.settings.vendor import Vendor
 
 
 def warnings(config: Mapping[str, Any], cleaned: Mapping[str, Any], specification: Schema) -> Iterator[str]:
-    """What was typed and does nothing, or something else than it seems; for the log of `check` and `read`."""
+    """Settings that do nothing, or not what they seem to; for the log of `check` and `read`."""
     for misnomer in misnomers(config, specification):
         if not misnomer.is_meant:
             yield misnomer.words

@@ -1,4 +1,4 @@
-"""All streams read at once by the CDK's workers, with what waits for the output kept short and in order."""
+"""Reads all streams at once with the CDK's workers; the queue before the output is short and in order."""
 
 import copy
 import logging
@@ -20,7 +20,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.output.errors import LastWords, traced
 
-# As much may wait for the output as keeps memory flat: 20 times 250 kB of lines. The CDK lets 10,000 items wait.
+# 20 times 250 kB of lines may wait for the output, to keep memory flat. The CDK lets 10,000 items wait.
 _ITEMS_IN_QUEUE = 20
 # The CDK keeps 10,000 finished tasks; never more than the 40 workers' are under way.
 _TASKS_KEPT = 500
@@ -29,11 +29,11 @@ _SECONDS_BETWEEN_SIGNS = 240
 
 
 class SyncEndedError(Exception):
-    """The sync was given up by whoever read it: no worker has anything to do any more."""
+    """The reader of the sync stopped, so the workers stop too."""
 
 
 class _ShortQueue(Queue[QueueItem]):
-    """A queue whose waiting workers are let go when nobody takes from it any more."""
+    """A queue that releases waiting workers when nobody takes from it any more."""
 
     is_given_up = False
 
@@ -129,7 +129,7 @@ class OutputQueue(InMemoryMessageRepository):
 
 
 class _Workers(Executor):
-    """Threads that do not keep a process alive: those of the standard library are waited for when it ends."""
+    """Threads that do not keep a process alive; at its end Python waits for those of the standard library."""
 
     def __init__(self, number: int) -> None:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -160,7 +160,7 @@ class _Workers(Executor):
 
 
 class _QuietLogger(logging.Logger):
-    """The log of the CDK's engine, which counts lines as one record, and calls what it does itself the sync.
+    """The log of the CDK's engine without its counts, which would take many lines for one record.
 
     Its warnings and errors stay; what went wrong outside of this program has its message, and needs no stack trace.
     """

@@ -18,7 +18,7 @@ from source_campaign_stats.sync.rows import records_of, subject
 
 LOGGER = logging.getLogger("airbyte")
 
-# A list that is walked three times repeats itself twice; one that repeats more goes round in circles.
+# A list may be read three times, so an item can come three times. More often means that the paging never ends.
 _MOST_WALKS = 3
 _REPEATS_OF_A_MOVING_LIST = 1000
 _MOST_IN_A_MESSAGE = 20
@@ -28,8 +28,8 @@ _MOST_IN_A_MESSAGE = 20
 class ListReader(Retriever):
     """Reads the slices of a list stream, each of them once in a sync, although two streams need them.
 
-    A slice is held whole before its first record is handed on, so that nobody acts on half a list; a list that
-    failed fails for everyone without asking the vendor again. Of an item that comes again the later answer counts.
+    A slice is read to its end before its first record is handed on, so that nobody acts on half a list. A list that
+    failed fails for both streams, without a second request. If an item comes twice, the later answer counts.
     What is held is packed: 10,000 campaigns are 21 MB as objects, and 5 MB as bytes.
     """
 

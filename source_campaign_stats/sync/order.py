@@ -1,4 +1,4 @@
-"""The order in which campaigns are asked, and how far in it a sync came, so that the next one can go on."""
+"""The order in which campaigns are asked, and how far a sync came, so that the next one can go on there."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What became of each slice of a stream, and what that means for the stream."""
+"""The outcome of each slice of a stream, and what it means for the stream."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""The way of a slice: asked, answered, its rows, and what became of it."""
+"""Reads a slice: its requests, its rows and its outcome."""
 
 import logging
 import threading
@@ -99,7 +99,7 @@ class SliceReader(Retriever):
         return Outcome(Fate.READ, records)
 
     def _of_one_or_of_all(self, stream_slice: StreamSlice, broken: Outcome) -> Outcome:
-        """Asks for another campaign once: an answer shows that it is this one, a failure that it is the vendor."""
+        """Asks for another campaign once: if that fails too, the problem is not this campaign but the vendor."""
         with self._one_asks_for_another:
             if self.outcomes.has_ended:
                 return Outcome(Fate.NOT_ASKED)

@@ -117,7 +117,7 @@ def raise_for_foreign_states(states: Sequence[AirbyteStateMessage], known: Colle
         named.append(state.stream.stream_descriptor.name)
     if unknown := [name for name in named if name not in known]:
         raise config_error(
-            f"There is a saved state of streams that there are not: {', '.join(unknown)}. Take it out of the states, "
+            f"There is a saved state of unknown streams: {', '.join(unknown)}. Take it out of the states, "
             f"or refresh the streams. There are: {', '.join(known)}."
         )
     if twice := sorted({name for name in named if named.count(name) > 1}):

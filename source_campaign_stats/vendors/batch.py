@@ -44,7 +44,7 @@ _AFTER_LAST_STEP = timedelta(days=90)
 
 @dataclass
 class OrchestrationListErrorHandler(VendorErrorHandler):
-    """Adds the contradiction that would end the paging early or never: more pages without a way to them."""
+    """Rejects an answer that announces more pages without a cursor to them."""
 
     def contradiction(self, response: requests.Response) -> str | None:
         answer = decoded(response)
@@ -70,8 +70,8 @@ class Cursor(str):
 class NextFrom(PaginationStrategy):
     """Sends `next_from` back verbatim while `has_more` is true (Jinja would turn a cursor like `1e5` into a float).
 
-    `count` is documented both as the total and as the size of the page, so it is never used. A cursor says nothing
-    about its place, so whether a page was left out can't be checked; that it leads in circles can.
+    `count` is documented both as the total and as the size of the page, so it is never used. A cursor does not show its
+    place in the list. So a page that is left out can't be noticed, but a cursor that comes twice can.
     """
 
     page_size: int

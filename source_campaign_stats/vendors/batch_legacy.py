@@ -105,16 +105,16 @@ class ListPage:
 
 @dataclass
 class PagesOfAnApp(PaginationStrategy):
-    """The pages of an app's list, both halves of it, each until a page brings nothing new.
+    """The pages of both halves of an app's list, each until a page brings nothing new.
 
-    The list is paged by number, newest first, and moves while it is paged. So each page is asked from the last item of
-    the page before on: if that item is missing, the list moved up, campaigns were passed over, and the half is walked
-    again. A page that is shorter than asked is followed by the next one all the same. Items that come in at the head
-    push all others down: they only repeat. At the end the half can be longer than what was seen of it. Its head is
-    then read again; if that does not explain it, an item was hidden, and the half is walked again.
+    The list is paged by number, newest first, and moves while it is paged. So each page begins with the last item of
+    the page before. If that item is missing, the list moved up and campaigns were skipped: the half is read again. A
+    short page does not end the list. New items at the head push all others down, which only repeats some. At the end
+    the half can be longer than what was seen of it. Then its head is read again. If that does not explain the
+    difference, an item was hidden, and the half is read again.
 
-    A campaign that goes from one half to the other meanwhile can miss both, so the first half is walked once more at
-    the end: what left the second half before it was walked is in it.
+    A campaign can change halves meanwhile and be in neither. So the first half is read once more at the end: it has
+    what left the second half.
     """
 
     page_size: int
@@ -211,7 +211,7 @@ class CampaignsOfApps(ListedCampaigns):
     def exist(self, keys: Collection[Key]) -> set[Key]:
         apps = {app for app, _ in keys}
         tokens = configured_tokens(self.config)
-        # A token that a person typed is no campaign that was deleted, but a wrong one, until the person corrects it.
+        # A refused token from the settings is a wrong token, not a deleted campaign.
         named: set[Key] = {(app, token) for app in tokens for token in tokens[app]}
         listed: set[Key] = {
             (item["app"], item["campaign_token"]) for item in self._listed(lambda app: app in apps - set(tokens))
@@ -319,7 +319,7 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
 
 
 def _complaints(settings: Settings) -> Iterator[str]:
-    """What no single app shows: names and keys that two of them share."""
+    """Names and keys that two apps share."""
     for app, other in itertools.combinations(settings["apps"], 2):
         if app["name"] == other["name"]:
             yield f'Two apps are named "{app["name"]}". Give each app a name of its own: it is part of the rows\' key.'

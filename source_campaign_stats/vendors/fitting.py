@@ -1,7 +1,7 @@
-"""Records that fit the schema: what a vendor wrote in another way is put right, what means something else is told.
+"""Makes records fit the schema: values that only look different are put right, any other is an error.
 
-Most records fit as they come, and to find that out costs little: msgspec compares them with a type made from the
-schema. Any other is read once more, exactly, and fitted value by value. The rules: docs/campaign-stats.md.
+Most records fit as they come; msgspec finds that out cheaply with a type made from the schema. Any other record is read
+once more, exactly, and fitted value by value. The rules: docs/campaign-stats.md.
 """
 
 import pkgutil
@@ -162,7 +162,7 @@ def schema_of(stream_name: str) -> Mapping[str, Any]:
 
 
 def says_nothing(value: Any) -> bool:
-    """Whether a value says as much as null does: a blank text, an empty array or object."""
+    """Whether a value means the same as null: a blank text, an empty array or object."""
     return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
 
 

@@ -128,8 +128,8 @@ class PagesOfTheList(PaginationStrategy):
     """The pages of the list, until one is empty, and all of them again until two walks have the same campaigns.
 
     The list is paged by number and has no documented order, so a page can hold what another one had, and a campaign
-    can be passed over. A page that is shorter than asked is documented as the last one, but a replica that lags, or a
-    filter after the paging, makes any page shorter.
+    can be passed over. The documents say that a short page is the last one. But a server that lags behind, or a filter
+    after the paging, makes any page shorter.
     """
 
     page_size: int
@@ -191,8 +191,8 @@ class PagesOfADay(PaginationStrategy):
     """The pages of one day: by `offset` through all campaigns, or through each ten of the configured ids.
 
     A day is whole when as many campaigns were seen as the answer's `total_campaigns` says. If the list moved while it
-    was paged, campaigns are missing at the end: the day is then walked again, and fails when it stays incomplete. If
-    two walks have the same total and the same campaigns, nothing moves: that is how the vendor counts.
+    was read, campaigns are missing at the end: the day is read again, and fails if it stays incomplete. If two readings
+    have the same total and the same campaigns, the vendor counts in another way, and they are taken.
 
     With ids a call is one page, in which nothing can move. Its total can be the number of ids that were asked for, so
     that quiet campaigns are counted and not shown.
@@ -349,7 +349,7 @@ def _items(parent: Any, name: str) -> Iterable[tuple[str, Any]]:
 
 
 def _probes(settings: Settings, today: date) -> list[Probe]:
-    """Statistics and not the list, because only those show that the feature is off for the account (403)."""
+    """Asks for statistics, because the list does not show that the feature is off for the account (403)."""
     page = Page(campaign_ids=settings.get("campaign_ids", [])[:1] or None)
     yesterday = today - timedelta(days=1)
     day = StreamSlice(partition={}, cursor_slice=Window(yesterday, yesterday).as_slice())
