@@ -52,7 +52,7 @@ bench: venv  ## The connector beside other tools on the same work; writes docs/p
 calls: venv  ## The calls of a sync of three accounts; writes docs/performance.md, takes ten minutes
 	$(BIN)/python -m benchmarks.calls
 
-simulate: venv  ## Random histories of accounts and syncs in which everything goes wrong; HISTORIES=1000 plays more
+simulate: venv  ## Random histories of accounts and syncs in which everything goes wrong; HISTORIES=10000 plays more, in less than two hours
 	$(BIN)/python -m integration_tests.simulator --histories $(or $(HISTORIES),100)
 
 mutants: venv  ## Breaks the code in small ways, and tells what no test sees; SAMPLE=40 breaks it in so many only

@@ -74,6 +74,7 @@ class MoEngage:
             Window(limits.moengage_list_per_minute, 60.0),
             Window(limits.moengage_list_per_second, 1.0),
         )
+        self._request_ids: set[str] = set()
 
     def authenticate(self, call: Call) -> None:
         """Refuse other keys, and the right ones on another data center."""
@@ -107,6 +108,16 @@ class MoEngage:
             raise RefusedError(error(429, "Rate limit exceeded.", route.endpoint, headers))
         return headers
 
+    def saw(self, call: Call) -> bool:
+        """Keep the id of a request that arrived, whatever was answered; whether an earlier one had it."""
+        body = call.json()
+        request_id = body.get("request_id") if isinstance(body, dict) else None
+        if not isinstance(request_id, str):
+            return False
+        is_known = request_id in self._request_ids
+        self._request_ids.add(request_id)
+        return is_known
+
     def answer(self, call: Call, route: Route) -> Answer:
         """Answer a call whose sender is known."""
         if call.method != "POST":
@@ -114,6 +125,8 @@ class MoEngage:
         body = call.json()
         if not (call.header("Content-Type") or "").startswith("application/json") or not isinstance(body, dict):
             raise RefusedError(error(400, "The body must be a JSON object.", route.endpoint))
+        if self.saw(call):
+            raise RefusedError(error(400, "request_id - There was a request with this id.", route.endpoint))
         if route.endpoint == "moengage_campaigns":
             return Answer(200, self._meta(body))
         if not self.account.moengage_stats_enabled:

@@ -214,6 +214,12 @@ class Sandbox:
         vendor, route = self._route(call)
         return route, self._answer(call, vendor, route, self._remember(call, route))
 
+    def saw(self, call: Call) -> None:
+        """Learn of a call that something else answers in place of the vendor."""
+        vendor, _ = self._route(call)
+        if isinstance(vendor, moengage.MoEngage):
+            vendor.saw(call)
+
     # --- answering --------------------------------------------------------------------------------------
 
     def _route(self, call: Call) -> tuple[Vendor, Route]:
@@ -241,6 +247,8 @@ class Sandbox:
         if fault and fault.kind == "grow":
             self.account.grow()
         final = apply(fault, request, answer, self._batch.cursor(0)) if fault else answer()
+        if not made:
+            self.saw(call)
         request.fault = fault.kind if fault else None
         reply = Reply(final.status, final.rendered(), {"Content-Type": final.content_type, **final.headers})
         reply.seconds = self.latency

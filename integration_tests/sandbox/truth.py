@@ -102,9 +102,10 @@ def _legacy_campaigns(account: Account, config: Config, first: date, last: date)
 
 
 def _legacy_campaign_stats(account: Account, config: Config, first: date, last: date) -> Iterator[Record]:
+    skipped = set(config["batch_legacy"].get("skip_campaign_tokens") or ())
     for name, app, tokens in _configured_apps(account, config):
         for campaign in app.campaigns:
-            if tokens is not None and campaign.token not in tokens:
+            if campaign.token in skipped or (tokens is not None and campaign.token not in tokens):
                 continue
             for day in account.legacy_days(app, campaign, first, last):
                 record: Record = {

@@ -20,15 +20,18 @@ from queue import SimpleQueue
 from typing import Any
 
 from .history import ENDPOINTS, KINDS, History, fits
+from .rotation import FIRST
 
-# So many histories meet every kind of event.
-ENOUGH_FOR_EVERY_KIND = 3000
-OUTCOMES = ("success", "killed", "failed, 1 streams incomplete", "failed, 2 streams incomplete")
-OTHER_EVENTS = (
+# So many histories meet every kind of event, and so many every kind at every endpoint.
+ENOUGH_FOR_EVERY_KIND = len(FIRST)
+ENOUGH_FOR_EVERY_ENDPOINT = 3000
+OUTCOMES = ("success", "killed", "failed, 1 incomplete", "failed, 2 incomplete", "failed, many incomplete")
+HAPPENINGS = (
     *("restated", "restated with new days", "newcomers", "running outside its dates", "killed", "clock is wrong"),
     *("midnight passes", "no day passed", "days without a sync", "deleted batch", "deleted batch_legacy"),
     *("deleted moengage", "setting lookback", "setting workers", "setting include_today", "setting skip"),
-    "setting off",
+    *("setting skip_token", "setting off", "storm of 429", "goes on", "goes on again", "goes on the next day"),
+    *("owed", "still owed", "owed no more", "a stream ends"),
 )
 Result = dict[str, Any]
 
@@ -135,13 +138,25 @@ def told(kind: Result) -> str:
     lines = [f"{kind['name']} ({len(kind['seeds'])} histories, e.g. seed {kind['seeds'][0]})"]
     lines += [f"    {line}" for line in History.from_json(kind["history"]).in_words()]
     lines += [f"    → {kind['detail'][:600]}"]
+    if kind["seeds"][0] is not None:
+        lines += [f"    python -m integration_tests.simulator --seed {kind['seeds'][0]}"]
     lines += [f"    python -m integration_tests.simulator --history '{kind['history']}'"]
     return "\n".join(lines)
 
 
-def every_kind_of_event() -> list[str]:
-    """What has to come up when enough histories are played."""
-    return [f"{kind}@{endpoint}" for kind in KINDS for endpoint in ENDPOINTS if fits(kind, endpoint)] + [*OTHER_EVENTS]
+def never_came(events: Counter[str], outcomes: Counter[str], histories: int) -> list[str]:
+    """The kinds of events and outcomes that so many histories should have had, and had not."""
+    if histories < ENOUGH_FOR_EVERY_KIND:
+        return []
+    at_endpoints = [f"{kind}@{endpoint}" for kind in KINDS for endpoint in ENDPOINTS if fits(kind, endpoint)]
+    kinds = Counter(dict.fromkeys(KINDS, 0))
+    for name, count in events.items():
+        kinds[name.split("@")[0]] += count
+    never = [name for name in (*KINDS, *HAPPENINGS) if not kinds[name]]
+    never += [name for name in OUTCOMES if not outcomes[name]]
+    if histories >= ENOUGH_FOR_EVERY_ENDPOINT:
+        never += [name for name in at_endpoints if not events[name]]
+    return never
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -207,12 +222,9 @@ def report(results: list[Result], kinds: list[Result], seconds: float, file: Pat
     )
     for kind in kinds:
         print("\n" + told(kind))
-    never: list[str] = []
-    if len(results) >= ENOUGH_FOR_EVERY_KIND:
-        never = [name for name in every_kind_of_event() if not events[name]]
-        never += [name for name in OUTCOMES if not outcomes[name]]
-        if never:
-            print("\nNever came: " + ", ".join(never))
+    never = never_came(events, outcomes, len(results))
+    if never:
+        print("\nNever came: " + ", ".join(never))
     if file:
         text = {"events": events, "outcomes": outcomes, "cpu": cpu, "histories": len(results), "kinds": kinds}
         file.write_text(json.dumps(text, indent=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
 STATUSES = ("204", "302", "400", "401", "403", "404", "408", "410", "425", "429", "500", "502", "503", "504")
@@ -16,11 +16,14 @@ BODIES = (
 )
 # Well-formed answers that are not true. One that asks again, or asks for what must be there too, finds out.
 LIES = (
-    *("empty_page", "short_page", "repeated_page", "other_order", "list_grows", "halves_change"),
+    *("empty_page", "short_page", "hidden_item", "repeated_page", "other_order", "list_grows", "halves_change"),
     *("fewer_campaigns", "empty_day", "rows_contradict"),
 )
 # True answers that are written oddly, or hold what can't be read.
-ODDITIES = ("rows_twice", "numbers_as_text", "whole_floats", "too_large_number", "half_pair", "total_too_high")
+ODDITIES = (
+    *("rows_twice", "numbers_as_text", "whole_floats", "too_large_number", "huge_number", "no_number"),
+    *("half_pair", "total_too_high"),
+)
 # The vendor's data changes while it is read: a campaign is deleted, a list does not know the newest one yet.
 CHANGES = ("deleted_while_read", "stale_list")
 ENDPOINTS = (
@@ -33,6 +36,7 @@ STATISTICS = (*OF_BATCH, "moengage_stats")
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "empty_page": LISTS,
     "short_page": ("legacy_list", "moengage_campaigns"),
+    "hidden_item": ("legacy_list", "moengage_campaigns"),
     "repeated_page": LISTS,
     "other_order": ("moengage_campaigns",),
     "list_grows": (*LISTS, "moengage_stats"),
@@ -47,6 +51,8 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "numbers_as_text": STATISTICS,
     "whole_floats": STATISTICS,
     "too_large_number": STATISTICS,
+    "huge_number": ("batch_stats", "legacy_stats"),
+    "no_number": STATISTICS,
     "half_pair": LISTS,
     "total_too_high": ("moengage_stats",),
     "deleted_while_read": ("batch_stats", "legacy_stats"),
@@ -67,8 +73,8 @@ def fits(kind: str, endpoint: str) -> bool:
 class Fault:
     """Something that goes wrong with answers number `first` to `first + times` about one thing that is asked.
 
-    `target` chooses the thing (a campaign, a page, a day); with `everywhere` it happens to each. Without `times` it
-    goes on until the sync ends, and for `syncs` syncs.
+    `target` chooses the thing (a campaign, a page, a day); with `every` it is also the one so many places on, and so
+    forth; with `everywhere` it happens to each. Without `times` it goes on until the sync ends, and for `syncs` syncs.
     """
 
     endpoint: str
@@ -79,6 +85,7 @@ class Fault:
     everywhere: bool = False
     wait: str = "nothing"
     syncs: int = 1
+    every: int = 0
 
     @property
     def cause(self) -> str:
@@ -88,6 +95,7 @@ class Fault:
     def in_words(self) -> str:
         often = "always" if self.times is None else "once" if self.times == 1 else f"{self.times} times"
         where = "each" if self.everywhere else f"no. {self.target}"
+        where += f" and each {self.every} after it" if self.every and not self.everywhere else ""
         wait = f", wait: {self.wait}" if self.wait != "nothing" else ""
         long = f", for {self.syncs} syncs" if self.syncs > 1 else ""
         return f"{self.kind} at {self.endpoint} ({where}, from answer {self.first + 1} on, {often}{wait}{long})"
@@ -125,6 +133,7 @@ class Step:
             ("newcomers", self.newcomers),
             ("running outside its dates", self.edited),
             ("killed", self.kept is not None),
+            ("storm of 429", any(fault.kind == "429" and fault.everywhere for fault in self.faults)),
             ("clock is wrong", self.skew),
             ("midnight passes", self.minute >= 1439),
             ("no day passed", self.days == 0),
@@ -164,6 +173,7 @@ class History:
     legacy_in_dev_mode: int = 0
     groups: int = 0
     moengage_campaigns: int = 1
+    without_dates: int = 0
     moengage_total: str = "found"
     moengage_pages_when_empty: int = 0
     named_campaigns: int = 0
@@ -197,3 +207,40 @@ class History:
         yield ", ".join(f"{name} {value}" for name, value in shown.items() if value != getattr(default, name)) or "-"
         for number, step in enumerate(self.steps, 1):
             yield f"sync {number}: {step.in_words()}"
+
+
+def simpler_ones(history: History) -> Iterator[History]:
+    """The history with one thing less: a step, a fault, or a setting that is not the default; the largest first."""
+    steps = history.steps
+    if len(steps) > 1:
+        yield from (replace(history, steps=(step,)) for step in steps)
+        yield from (replace(history, steps=steps[:n] + steps[n + 1 :]) for n in range(len(steps)))
+    for n, step in enumerate(steps):
+        for simpler in _simpler_steps(step):
+            yield replace(history, steps=(*steps[:n], simpler, *steps[n + 1 :]))
+    if len(history.vendors) > 1:
+        yield from (replace(history, vendors=(vendor,)) for vendor in history.vendors)
+    for name, default in _defaults(history):
+        if name not in ("steps", "vendors"):
+            yield replace(history, **{name: default})
+    for name in ("legacy_campaigns", "orchestrations", "moengage_campaigns"):
+        if getattr(history, name) > 2:
+            yield replace(history, **{name: getattr(history, name) // 2})
+
+
+def _simpler_steps(step: Step) -> Iterator[Step]:
+    for n, fault in enumerate(step.faults):
+        yield replace(step, faults=step.faults[:n] + step.faults[n + 1 :])
+        for name, default in _defaults(fault):
+            simpler = replace(fault, **{name: default})
+            yield replace(step, faults=(*step.faults[:n], simpler, *step.faults[n + 1 :]))
+    for name, default in _defaults(step):
+        if name != "faults":
+            yield replace(step, **{name: default})
+
+
+def _defaults(thing: Any) -> Iterator[tuple[str, Any]]:
+    """The fields that have another value than the default, and the default."""
+    for one in fields(thing):
+        if one.default is not MISSING and getattr(thing, one.name) != one.default:
+            yield one.name, one.default

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
+from source_campaign_stats.http import error_handler
 from source_campaign_stats.output import lines
-from source_campaign_stats.sync import cursor, slices
+from source_campaign_stats.sync import cursor, slices, state
 from source_campaign_stats.vendors.batch import NextFrom
 
 
 def forget_the_lookback() -> None:
     """No past day is read again."""
     real = cursor.window_to_ask
-    cursor.window_to_ask = lambda state, start, last, lookback, earliest=None: real(  # type: ignore[assignment]
+    cursor.window_to_ask = lambda state, start, last, lookback, earliest=None: real(
         state, start, last, timedelta(0), earliest
     )
 
@@ -24,16 +25,24 @@ def read_the_first_page_only() -> None:
     NextFrom.next_page_token = lambda *_, **__: None  # type: ignore[method-assign]
 
 
-def move_past_what_is_missing() -> None:
-    """The state says that a campaign that was refused was read."""
-    real = cursor.DayCursor._finish
+def forget_what_is_owed() -> None:
+    """The state does not name the campaigns that are missing."""
+    real = state.StreamState.written
 
-    def finish(self: Any) -> None:
-        if self._router is not None and self._window:
-            self._move_state(self._window.last)
-        real(self)
+    def written(self: Any, cursor_field: str) -> dict[str, Any]:
+        return {name: value for name, value in real(self, cursor_field).items() if name != "owed"}
 
-    cursor.DayCursor._finish = finish  # type: ignore[method-assign]
+    state.StreamState.written = written  # type: ignore[method-assign]
+
+
+def leave_out_the_rest() -> None:
+    """A sync that goes on takes every campaign for asked."""
+    cursor.asked_before = lambda places, *_: {place[1:] for place in places}
+
+
+def believe_what_comes_once() -> None:
+    """A refusal or an empty page is believed without asking again."""
+    error_handler._comes_first = lambda *_: False
 
 
 def lose_the_last_row() -> None:
@@ -43,4 +52,4 @@ def lose_the_last_row() -> None:
         kept = list(records)
         return lines.in_lines(iter(kept[:-1]), *names)
 
-    slices.in_lines = all_but_the_last
+    slices.in_lines = all_but_the_last  # type: ignore[assignment]

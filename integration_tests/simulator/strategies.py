@@ -1,4 +1,4 @@
-"""How Hypothesis makes histories: the simple first, so that they shrink to a few events."""
+"""How Hypothesis makes histories out of the bytes of a seed."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def faults(draw: st.DrawFn) -> Fault:
         everywhere=False if is_lie else draw(st.integers(0, 3)) == 3,
         wait=draw(st.sampled_from(WAITS)) if kind in ("429", "503") else "nothing",
         syncs=1 if is_lie else draw(st.sampled_from((1, 1, 1, 2, 9))),
+        every=0 if is_lie else draw(st.sampled_from((0, 0, 0, 0, 0, 2, 3))),
     )
 
 
@@ -40,12 +41,13 @@ _SETTINGS = st.one_of(
     st.tuples(st.just("workers"), st.sampled_from((2, 3, 40))),
     st.tuples(st.just("include_today"), st.booleans()),
     st.tuples(st.just("skip"), st.integers(0, 3)),
+    st.tuples(st.just("skip_token"), st.integers(0, 3)),
     st.tuples(st.just("off"), st.sampled_from(("", "batch", "batch_legacy", "moengage"))),
 )
 
 
 @st.composite
-def steps(draw: st.DrawFn) -> Step:
+def steps(draw: st.DrawFn, one_killed_in: int) -> Step:
     """A sync and what comes before it. Most things do not happen at most syncs."""
 
     def sometimes(strategy: st.SearchStrategy[Any], default: Any, one_in: int = 4) -> Any:
@@ -66,7 +68,7 @@ def steps(draw: st.DrawFn) -> Step:
         edited=sometimes(st.tuples(st.integers(0, 9)), (), 8),
         settings=sometimes(st.tuples(_SETTINGS), (), 6),
         faults=tuple(draw(st.lists(faults(), max_size=3))),
-        kept=sometimes(st.integers(0, 99), None, 10),
+        kept=sometimes(st.integers(0, 99), None, one_killed_in),
     )
 
 
@@ -74,20 +76,24 @@ def steps(draw: st.DrawFn) -> Step:
 def histories(draw: st.DrawFn) -> History:
     """A history of two to five syncs, the honest one at its end not counted."""
     offset = draw(st.integers(0, 40))
+    # Where many syncs die, they have much to do.
+    is_deadly = draw(st.integers(0, 9)) == 9
+    many = (70, 60) if is_deadly else (0, 0)
     return History(
-        seed=draw(st.integers(0, 7)),
+        seed=draw(st.integers(0, 3)),
         today=str(date.fromisoformat(draw(st.sampled_from(DAYS))) + timedelta(days=offset if offset > 20 else 0)),
         timezone=draw(st.sampled_from(ZONES)),
         start_days=draw(st.sampled_from((3, 1, 2, 6, 10, 200))),
         density=draw(st.sampled_from((100, 70, 30))),
-        orchestrations=draw(st.integers(0, 5)),
+        orchestrations=max(draw(st.integers(0, 5)), many[1]),
         old_orchestrations=draw(st.sampled_from((0, 0, 0, 0, 96, 100, 205))),
         first_archetype=draw(st.integers(0, 29)),
         apps=draw(st.integers(1, 2)),
-        legacy_campaigns=draw(st.integers(0, 4)),
+        legacy_campaigns=max(draw(st.integers(0, 4)), many[0]),
         groups=draw(st.sampled_from((0, 0, 1, 3))),
         legacy_in_dev_mode=draw(st.sampled_from((0, 0, 0, 0, 100, 150))),
         moengage_campaigns=draw(st.sampled_from((1, 0, 3, 8, 10, 11, 15, 16, 23))),
+        without_dates=draw(st.sampled_from((0, 0, 0, 1, 3))),
         moengage_total=draw(st.sampled_from(("found", "asked"))),
         moengage_pages_when_empty=draw(st.integers(0, 1)),
         named_campaigns=draw(st.sampled_from((0, 0, 0, 1, 4, 10, 12))),
@@ -95,5 +101,5 @@ def histories(draw: st.DrawFn) -> History:
         lookback=draw(st.tuples(*[st.sampled_from((2, 0, 1, 4))] * 3)),
         workers=draw(st.sampled_from((8, 2, 20))),
         include_today=draw(st.integers(0, 4)) == 4,
-        steps=tuple(draw(st.lists(steps(), min_size=1, max_size=4))),
+        steps=tuple(draw(st.lists(steps(2 if is_deadly else 10), min_size=1, max_size=4))),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import copy
 import functools
 import io
+import itertools
+import json
 import os
 import random
 import signal
@@ -30,6 +33,7 @@ from integration_tests.process import configured_catalog
 from source_campaign_stats.run import run
 
 from . import clock
+from .destination import HUGE_NUMBER
 
 Send = Callable[[requests.PreparedRequest], requests.Response]
 # More than any history can need: whoever asks on is walking in circles.
@@ -64,6 +68,9 @@ class Printed:
     seconds: float
     requests: int
     endless: str | None = None
+    # When each line came, in seconds on the clock that never goes back, and when the sync began.
+    moments: tuple[float, ...] = ()
+    began: float = 0.0
 
     @property
     def killed(self) -> bool:
@@ -71,11 +78,18 @@ class Printed:
 
     def until(self, share: float) -> Printed:
         """What is left of it when it is killed after this share of its lines."""
-        return replace(self, lines=self.lines[: int(len(self.lines) * share)], exit_code=None)
+        kept = int(len(self.lines) * share)
+        return replace(self, lines=self.lines[:kept], moments=self.moments[:kept], exit_code=None)
 
     @cached_property
     def messages(self) -> list[dict[str, Any]]:
-        return [orjson.loads(line) for line in self.lines if line.startswith(b"{")]
+        return [message for message, _ in self.timed]
+
+    @cached_property
+    def timed(self) -> list[tuple[dict[str, Any], float]]:
+        """Every message, and when it came."""
+        pairs = zip(self.lines, self.moments, strict=True)
+        return [(_parsed(line), moment) for line, moment in pairs if line.startswith(b"{")]
 
     def records(self, stream: str) -> list[dict[str, Any]]:
         return [m["record"]["data"] for m in self.messages if m["type"] == "RECORD" and m["record"]["stream"] == stream]
@@ -100,8 +114,30 @@ class Printed:
         return [((error.get("stream_descriptor") or {}).get("name"), error["message"]) for error in errors]
 
 
+def _parsed(line: bytes) -> dict[str, Any]:
+    # orjson makes a float of a whole number beyond 64 bits.
+    message: dict[str, Any] = json.loads(line) if str(HUGE_NUMBER).encode() in line else orjson.loads(line)
+    return message
+
+
 class _Output(io.BytesIO):
-    """A pipe that nobody closes; what was printed stays."""
+    """A pipe that nobody closes; what was printed stays, with the moment at which it was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written: list[int] = []
+        self._moments: list[float] = []
+
+    def write(self, data: Any) -> int:
+        length = super().write(data)
+        self._written.append(self.tell())
+        self._moments.append(clock.elapsed())
+        return length
+
+    def timed_lines(self) -> tuple[tuple[bytes, ...], tuple[float, ...]]:
+        lines = tuple(self.getvalue().splitlines(keepends=True))
+        ends = itertools.accumulate(map(len, lines))
+        return lines, tuple(self._moments[bisect.bisect_left(self._written, end)] for end in ends)
 
     def close(self) -> None:
         pass
@@ -177,7 +213,7 @@ def sync(
     finally:
         timeout.close()
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        lines = tuple(output.getvalue().splitlines(keepends=True))
+        lines, moments = output.timed_lines()
         seconds = clock.elapsed() - began
         _end_threads()
         sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, os._exit, sys.excepthook = real  # type: ignore[misc]
@@ -186,7 +222,7 @@ def sync(
             signal.signal(number, handler)
         # What a killed sync did not print.
         PRINT_BUFFER.buffer = io.StringIO()
-    return Printed(lines, exit_code, seconds, count, endless)
+    return Printed(lines, exit_code, seconds, count, endless, moments, began)
 
 
 def _end_threads() -> None:

@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from email.message import Message
@@ -27,11 +27,14 @@ from integration_tests.sandbox.messages import Answer, Call, Route
 from integration_tests.sandbox.seeded import digest
 
 from . import clock
-from .history import CHANGES, LIES, LISTS, STATUSES, Fault
+from .destination import HUGE_NUMBER
+from .history import CHANGES, LIES, LISTS, STATISTICS, STATUSES, Fault
 
 Key = tuple[Any, ...]
 Asked = Mapping[str, Any]
 _STATUS_WORDS = ("204", "302", "410", "408", "425")
+# A date has no fractions of a second.
+_SECONDS_TOO_EARLY = 1.5
 PAGE_SIZES = {"batch_list": 100, "legacy_list": 100, "moengage_campaigns": 15, "moengage_stats": 10}
 
 
@@ -55,12 +58,18 @@ class Weather:
         self._skew = skew
         self.hits: Counter[str] = Counter()
         self.hit_faults: list[Fault] = []
+        self.hit_keys: set[Key] = set()
         self.asked: Counter[Key] = Counter()
         self.over_limit = 0
         self.named_waits = 0.0
+        # Requests that came before the wait was over that their answer had named.
+        self.too_early = 0
+        # When the true statistics of what were answered.
+        self.answered: list[tuple[float, Key]] = []
+        self._not_before: dict[Key, float] = {}
         self.hidden: set[str] = set()
         self._pages: dict[Key, Any] = {}
-        self._faults: list[tuple[Fault, Key | None]] = []
+        self._faults: list[tuple[Fault, Collection[Key] | None]] = []
         lied: set[str] = set()
         for fault in faults:
             # Against two lies at once about the same thing nobody can do anything.
@@ -68,12 +77,14 @@ class Weather:
                 if fault.endpoint in lied:
                     continue
                 lied.add(fault.endpoint)
-                fault = replace(fault, times=1, everywhere=False)
+                fault = replace(fault, times=1, everywhere=False, every=0)
             choice = targets[fault.endpoint]
             if fault.kind == "empty_day":
                 choice = [key for key in choice if key[1] in between and not key[-1] and key[2] == 0]
             if choice:
-                self._faults.append((fault, None if fault.everywhere else choice[fault.target % len(choice)]))
+                first = fault.target % len(choice)
+                chosen = choice[first :: fault.every] if fault.every else [choice[first]]
+                self._faults.append((fault, None if fault.everywhere else set(chosen)))
         for fault, _ in self._faults:
             if fault.kind == "stale_list":
                 self.hidden |= self._newest(fault.endpoint)
@@ -100,6 +111,7 @@ class Weather:
         key = self.key_of(call, route)
         number = self.asked[key]
         self.asked[key] += 1
+        self.too_early += clock.elapsed() < self._not_before.pop(key, 0.0) - _SECONDS_TOO_EARLY
         # The way to the vendor; limits are counted where requests arrive.
         time.sleep(0.02 + digest(key, number) % 100 / 1000)
         fault = next(
@@ -108,16 +120,22 @@ class Weather:
                 for fault, chosen in self._faults
                 if fault.endpoint == route.endpoint
                 and fault.kind != "stale_list"
-                and chosen in (None, key)
+                and (chosen is None or key in chosen)
                 and number >= fault.first
                 and (fault.times is None or number < fault.first + fault.times)
             ),
             None,
         )
-        answer = self._answer(fault, key, route, honest) if fault else honest()[1]
+        try:
+            answer = self._answer(fault, key, route, honest) if fault else honest()[1]
+        finally:
+            if not made:
+                self.sandbox.saw(call)
         if answer.status == 429 and not (fault and fault.kind == "429"):
             self.over_limit += 1
         time.sleep(0.02 + digest(number, key) % 200 / 1000)
+        if not fault and answer.status == 200 and route.endpoint in STATISTICS:
+            self.answered.append((clock.elapsed(), key))
         cut = bool(fault and fault.kind == "cut_body")
         return self._response(request, answer, cut)
 
@@ -148,18 +166,19 @@ class Weather:
 
     # --- what becomes of the answer ---------------------------------------------------------------------
 
-    def _hit(self, fault: Fault) -> None:
+    def _hit(self, fault: Fault, key: Key = ()) -> None:
         self.hits[fault.cause] += 1
+        self.hit_keys.add(key)
         if fault not in self.hit_faults:
             self.hit_faults.append(fault)
 
     def _answer(self, fault: Fault, key: Key, route: Route, honest: Callable[[], tuple[Route, Answer]]) -> Answer:
         kind = fault.kind
         if kind in STATUSES:
-            self._hit(fault)
-            return self._status(fault, route.endpoint or "")
+            self._hit(fault, key)
+            return self._status(fault, route.endpoint or "", key)
         if kind in ("reset", "no_answer", "no_connection"):
-            self._hit(fault)
+            self._hit(fault, key)
             if kind == "reset":
                 raise requests.exceptions.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError()))
             time.sleep(60 if kind == "no_answer" else 10)
@@ -169,51 +188,54 @@ class Weather:
                 else (requests.exceptions.ConnectTimeout("timed out"))
             )
         if kind == "deleted_while_read":
-            self._hit(fault)
+            self._hit(fault, key)
             delete(self.account, key)
             return honest()[1]
         _, answer = honest()
         if answer.status != 200:
             return answer
         if kind in ("cut_body", "slow"):
-            self._hit(fault)
+            self._hit(fault, key)
             time.sleep(25 if kind == "slow" else 0)
             return answer
         if kind == "list_grows":
-            self._hit(fault)
+            self._hit(fault, key)
             # A campaign without numbers moves no page of a day.
             self.account.grow(with_rows=route.endpoint == "moengage_stats")
             return answer
         if kind == "halves_change":
             if change_halves(self.account, route.app, key[2] == "true"):
-                self._hit(fault)
+                self._hit(fault, key)
             return answer
         # What is made out of an answer must not change the account's own objects.
         body = json.loads(answer.rendered())
         spoilt = spoilt_body(kind, route.endpoint or "", key, body, self._honest_page(call_key=key, route=route))
         if spoilt is None:
             return answer
-        self._hit(fault)
+        self._hit(fault, key)
         return Answer(200, spoilt, answer.headers, "text/html" if kind == "html" else answer.content_type)
 
-    def _honest_page(self, call_key: Key, route: Route) -> Callable[[], Any]:
-        """What the page before this one has."""
+    def _honest_page(self, call_key: Key, route: Route) -> Callable[[int], Any]:
+        """What the pages around this one have: -1 is the one before."""
 
-        def page_before() -> Any:
+        def page_at(distance: int) -> Any:
             items = _items(self.account, route)
             size = PAGE_SIZES.get(route.endpoint or "", 1)
-            page = call_key[-1] - (1 if route.endpoint == "moengage_campaigns" else 0)
+            page = call_key[-1] + distance - (1 if route.endpoint == "moengage_campaigns" else 0)
             if route.endpoint == "legacy_list":
                 items = [item for item in items if str(item["live"]).lower() == call_key[2]]
-            return items[(page - 1) * size : page * size] if page >= 1 else None
+            return items[page * size : (page + 1) * size] if page >= 0 else []
 
-        return page_before
+        return page_at
 
-    def _status(self, fault: Fault, endpoint: str) -> Answer:
+    def _status(self, fault: Fault, endpoint: str, key: Key) -> Answer:
         headers: dict[str, str] = {}
         if fault.kind in ("429", "503"):
             headers, seconds = self._named_wait(fault.wait)
             self.named_waits += seconds
+            # With a 503 the moment at which a limit ends names no wait.
+            if fault.kind == "429" or fault.wait != "moment":
+                self._not_before[key] = clock.elapsed() + seconds
         if fault.kind in _STATUS_WORDS:
             body: Any = {"message": "Something else", "error_message": "Something else"}
             if fault.kind == "302":
@@ -325,7 +347,7 @@ def change_halves(account: Account, app_name: str | None, is_live: bool) -> bool
     return False
 
 
-def spoilt_body(kind: str, endpoint: str, key: Key, body: Any, page_before: Callable[[], Any]) -> Any:
+def spoilt_body(kind: str, endpoint: str, key: Key, body: Any, page_at: Callable[[int], Any]) -> Any:
     """What is answered instead of the true body; None when this kind can do nothing to it."""
     text = _rendered(body)
     if kind == "html":
@@ -349,11 +371,11 @@ def spoilt_body(kind: str, endpoint: str, key: Key, body: Any, page_before: Call
     if kind == "half_pair":
         return text.replace("�".encode(), b"\\ud83d") if "�".encode() in text else None
     if endpoint in LISTS:
-        return _spoilt_list(kind, endpoint, key, body, page_before)
+        return _spoilt_list(kind, endpoint, key, body, page_at)
     return _spoilt_statistics(kind, endpoint, body)
 
 
-def _spoilt_list(kind: str, endpoint: str, key: Key, body: Any, page_before: Callable[[], Any]) -> Any:
+def _spoilt_list(kind: str, endpoint: str, key: Key, body: Any, page_at: Callable[[int], Any]) -> Any:
     items = body["orchestrations"] if endpoint == "batch_list" else body
     if kind in ("no_way_on", "goes_round"):
         without = {name: value for name, value in body.items() if name != "next_from"} | {"has_more": True}
@@ -366,18 +388,22 @@ def _spoilt_list(kind: str, endpoint: str, key: Key, body: Any, page_before: Cal
         if not items:
             return None
         items = []
-    elif kind == "short_page":
+    elif kind in ("short_page", "hidden_item"):
         # Only where another page can show it.
         is_alone = endpoint == "moengage_campaigns" and key[-1] == 1 and len(items) < PAGE_SIZES[endpoint]
         if len(items) < 2 or is_alone:
             return None
-        items = items[:-1]
+        if kind == "short_page":
+            items = items[:-1]
+        else:
+            middle = len(items) // 2
+            items = items[:middle] + items[middle + 1 :] + page_at(1)[:1]
     elif kind == "repeated_page":
-        items = page_before()
+        items = page_at(-1)
         if not items:
             return None
     elif kind == "other_order":
-        before = page_before()
+        before = page_at(-1)
         if not before or not items:
             return None
         items = before[-1:] + items[:-1]
@@ -420,6 +446,10 @@ def _odd_numbers(kind: str, endpoint: str, body: Any) -> Any:
         numbers[name] = str(numbers[name])
     elif kind == "whole_floats":
         numbers[name] = float(numbers[name])
+    elif kind == "no_number":
+        numbers[name] = "n/a"
+    elif kind == "huge_number":
+        numbers[name] = HUGE_NUMBER
     elif kind == "too_large_number":
         numbers[name] = "<too large>"
         return _rendered(body).replace(b'"<too large>"', b"1e400")

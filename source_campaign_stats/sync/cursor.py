@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import Any, cast
 
 import orjson
+from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.message import MessageRepository
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor, CursorField
@@ -96,9 +97,13 @@ class StateOutput:
         self.emit()
 
     def emit(self) -> None:
+        self.output.emit_message(self.message())
+
+    def message(self) -> AirbyteMessage:
+        """The message that is printed for the current state."""
         written = self.current.written(self.cursor_field)
         self.state_manager.update_state_for_stream(self.stream_name, None, written)
-        self.output.emit_message(self.state_manager.create_state_message(self.stream_name, None))
+        return self.state_manager.create_state_message(self.stream_name, None)
 
 
 class StatisticsCursor(Cursor):
@@ -382,15 +387,36 @@ class CampaignCursor(StatisticsCursor):
             self._owed[key] = self._since[key]
             self._progress.add(key)
 
+    def progress_that_is_due(self, nothing_waits: Callable[[], bool]) -> AirbyteMessage | None:
+        """A state after a minute without one, for whoever prints, while the campaigns under way take long.
+
+        Only when nothing waits to be printed: what waits are records that the state speaks of, or an older state.
+        """
+        if time.monotonic() < self._printed_at + _SECONDS_BETWEEN_STATES or not self._closed.acquire(blocking=False):
+            return None
+        try:
+            state = self._how_far() if self._closed_since and nothing_waits() else None
+            if state is None:
+                return None
+            self._states.current = state
+            return self._states.message()
+        finally:
+            self._closed.release()
+
     def _print_how_far(self) -> None:
+        if state := self._how_far():
+            self._states.set(state)
+
+    def _how_far(self) -> StreamState | None:
         progress = self._progress
         if self._phase is None or not (progress.place or progress.beyond):
-            return
+            return None
         under_way = UnderWay(self._phase.first, self._phase.last, progress.place, progress.beyond, progress.checksums)
         state = StreamState(self._day, dict(self._owed), under_way)
-        if len(orjson.dumps(state.written(self._asked.cursor_field))) <= _BYTES_OF_A_STATE:
-            self._closed_since, self._printed_at = 0, time.monotonic()
-            self._states.set(state)
+        if len(orjson.dumps(state.written(self._asked.cursor_field))) > _BYTES_OF_A_STATE:
+            return None
+        self._closed_since, self._printed_at = 0, time.monotonic()
+        return state
 
     def ensure_at_least_one_state_emitted(self) -> None:
         """What a sync did that the vendor ended need not be done again."""

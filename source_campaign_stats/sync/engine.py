@@ -26,6 +26,9 @@ _ITEMS_IN_QUEUE = 20
 _TASKS_KEPT = 500
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_SIGNS = 240
+_SECONDS_BETWEEN_LOOKS_AT_PROGRESS = 5
+# Whether nothing waits for the output -> a state that is due, if it can be made at once.
+Progress = Callable[[Callable[[], bool]], AirbyteMessage | None]
 
 
 class SyncEndedError(Exception):
@@ -47,7 +50,7 @@ class _ShortQueue(Queue[QueueItem]):
             if sign := self._sign_of_life():
                 return sign
             try:
-                return super().get(block, _SECONDS_BETWEEN_SIGNS / 10)
+                return super().get(block, _SECONDS_BETWEEN_LOOKS_AT_PROGRESS)
             except Empty:
                 continue
 
@@ -74,6 +77,7 @@ class OutputQueue(InMemoryMessageRepository):
         self.items = _ShortQueue(self._sign_of_life)
         # The states of the streams that are read, as they were printed last, and when that was.
         self._states: dict[str, tuple[AirbyteMessage, float]] = {}
+        self._progress: dict[str, Progress] = {}
         self._consumer = threading.get_ident()
         self._of_the_consumer: deque[AirbyteMessage] = deque()
 
@@ -84,6 +88,10 @@ class OutputQueue(InMemoryMessageRepository):
     def is_about(self, streams: Collection[str]) -> None:
         """Only these streams are read."""
         self._states = {name: state for name, state in self._states.items() if name in streams}
+
+    def tells_progress(self, stream: str, progress: Progress) -> None:
+        """Asked again and again while the stream is read, for a state that says more than the last one."""
+        self._progress[stream] = progress
 
     def begins_with(self, stream: str, state: AirbyteMessage) -> None:
         """The state that a stream has before its first own one."""
@@ -103,6 +111,10 @@ class OutputQueue(InMemoryMessageRepository):
     def _sign_of_life(self) -> AirbyteMessage | None:
         """The unchanged state of a stream that printed none for long; a platform ends a sync that is silent."""
         now = time.monotonic()
+        for stream in self._states:
+            # What waits in the queue comes before any newer state.
+            if (progress := self._progress.get(stream)) and (newer := progress(self.items.empty)):
+                return newer
         for stream, (state, printed_at) in self._states.items():
             if now >= printed_at + _SECONDS_BETWEEN_SIGNS:
                 self._states[stream] = state, now

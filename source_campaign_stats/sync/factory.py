@@ -191,7 +191,11 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         )
         states = StateOutput(stream_name, model.cursor_field, self._states, self._output)
         self._output.begins_with(stream_name, self._states.create_state_message(stream_name, None))
-        return CampaignCursor(settings, states, router) if router else DayCursor(settings, states)
+        if router is None:
+            return DayCursor(settings, states)
+        cursor = CampaignCursor(settings, states, router)
+        self._output.tells_progress(stream_name, cursor.progress_that_is_due)
+        return cursor
 
 
 def slices_at_once(workers: int, streams: int) -> int:

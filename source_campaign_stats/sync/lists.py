@@ -20,6 +20,7 @@ LOGGER = logging.getLogger("airbyte")
 
 # A list may be read three times, so an item can come three times. More often means that the paging never ends.
 _MOST_WALKS = 3
+_SECONDS_OF_DOUBT = 5
 _REPEATS_OF_A_MOVING_LIST = 1000
 _MOST_IN_A_MESSAGE = 20
 
@@ -103,11 +104,31 @@ class ListReader(Retriever):
         return (record for record in self._held(key) if not isinstance(record.data, Unreadable))
 
     def _walk(self, stream_slice: StreamSlice) -> None:
-        """Holds every record of a slice, once."""
+        """Holds every record of a slice, once; a list with items that can't be read is read twice."""
+        began = time.monotonic()
         items = self._items[stream_slice] = {}
+        unreadable = self._enter(stream_slice, items)
+        if unreadable:
+            LOGGER.info(
+                "%s: some items can't be read. The list is read again in %s s.",
+                subject(self.stream_name, stream_slice),
+                _SECONDS_OF_DOUBT,
+            )
+            time.sleep(_SECONDS_OF_DOUBT)
+            unreadable = self._enter(stream_slice, items)
+        self._unreadable[stream_slice] = unreadable
+        self._whole.add(stream_slice)
+        LOGGER.info(
+            "%s: %s records listed in %s",
+            subject(self.stream_name, stream_slice),
+            f"{len(items):,}",
+            in_words(time.monotonic() - began),
+        )
+
+    def _enter(self, stream_slice: StreamSlice, items: dict[tuple[Any, ...], bytes]) -> list[str]:
+        """Enters each record that comes; why those that can't be read can't be."""
         unreadable: dict[tuple[Any, ...], str] = {}
         repeats = 0
-        began = time.monotonic()
         # Without a schema the records stay the objects that the extractor made.
         for record in records_of(self.retriever, stream_slice):
             if self._failure:
@@ -120,11 +141,4 @@ class ListReader(Retriever):
                 unreadable[key] = record.data.reason
             if repeats > _REPEATS_OF_A_MOVING_LIST + _MOST_WALKS * len(items):
                 raise transient_error("the list repeats itself and does not come to an end. Try again later.")
-        self._unreadable[stream_slice] = list(unreadable.values())
-        self._whole.add(stream_slice)
-        LOGGER.info(
-            "%s: %s records listed in %s",
-            subject(self.stream_name, stream_slice),
-            f"{len(items):,}",
-            in_words(time.monotonic() - began),
-        )
+        return list(unreadable.values())

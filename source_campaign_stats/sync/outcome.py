@@ -164,6 +164,9 @@ class Outcomes:
                     self._tell_the_cost((self.planned or 0) * outcome.calls)
                 self._log_progress(label(stream_slice))
                 return None
+            if outcome.fate in MISSING and self.has_ended:
+                # It is not remembered: the next sync asks for it as if this one had not.
+                outcome = Outcome(Fate.NOT_ASKED)
             self._fates[key] = outcome.fate
             if outcome.fate in MISSING:
                 outcome = replace(outcome, error=self._miss(stream_slice, key, outcome))
@@ -194,7 +197,8 @@ class Outcomes:
             return None
         self._in_a_row.append(key)
         too_many = len(self._in_a_row) == REFUSALS_IN_A_ROW
-        if not too_many and len(self.missing) <= MOST_OWED:
+        owed_before = {one for one in self.known if self._fates.get(one) is not Fate.READ}
+        if not too_many and len(owed_before | self.missing.keys()) <= MOST_OWED:
             return None
         counted = f"{REFUSALS_IN_A_ROW} {self.unit} in a row" if too_many else f"More than {MOST_OWED} {self.unit}"
         return traced(

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -14,7 +15,13 @@ from airbyte_cdk.sources.declarative.retrievers import Retriever, SimpleRetrieve
 from airbyte_cdk.sources.types import Record, StreamSlice
 
 from source_campaign_stats.http.tries import Patience, patience
-from source_campaign_stats.output.errors import ItemRefusedError, WaitTooLongError, in_plain_words, is_about_a_limit
+from source_campaign_stats.output.errors import (
+    ItemRefusedError,
+    UnfitValueError,
+    WaitTooLongError,
+    in_plain_words,
+    is_about_a_limit,
+)
 from source_campaign_stats.output.lines import in_lines
 from source_campaign_stats.sync.days import FIRST_DAY, LAST_DAY, windows_of
 from source_campaign_stats.sync.outcome import Fate, Outcome, Outcomes
@@ -22,6 +29,7 @@ from source_campaign_stats.sync.rows import key_of_slice, label, latest_of_each_
 
 LOGGER = logging.getLogger("airbyte")
 
+_SECONDS_OF_DOUBT = 5
 # A campaign that was missing before is asked so often, and no longer.
 _TRIES_OF_A_KNOWN_ONE = 2
 
@@ -77,17 +85,22 @@ class SliceReader(Retriever):
         return patience(Patience(tries, lambda: self.outcomes.has_ended, on_send))
 
     def _asked(self, stream_slice: StreamSlice) -> Generator[Record, None, Outcome]:
-        records = 0
+        rows: set[Any] = set()
         try:
             for part in self._parts(stream_slice):
-                if self.outcomes.has_ended:
-                    return Outcome(Fate.NOT_ASKED)
-                for record in self._each_once(part):
-                    if self.outcomes.has_ended:
-                        # No further page either: the stream has failed whatever comes.
-                        return Outcome(Fate.NOT_ASKED)
-                    records += 1
-                    yield record
+                try:
+                    yield from self._each_once(part, rows)
+                except UnfitValueError as error:
+                    # Like an answer that is not the documented one, it can come once.
+                    LOGGER.info(
+                        "%s, %s: %s It is asked again in %s s.",
+                        self.outcomes.stream_name,
+                        label(part),
+                        error.message,
+                        _SECONDS_OF_DOUBT,
+                    )
+                    time.sleep(_SECONDS_OF_DOUBT)
+                    yield from self._each_once(part, rows)
         except ItemRefusedError as error:
             return Outcome(Fate.REFUSED, message=error.message)
         except Exception as error:
@@ -96,7 +109,7 @@ class SliceReader(Retriever):
             is_about_all = is_about_all or is_about_a_limit(error)
             words = str(told).removeprefix(f"{subject(self.outcomes.stream_name, stream_slice)}: ")
             return Outcome(Fate.FAILED if is_about_all else Fate.BROKEN, message=words, error=told)
-        return Outcome(Fate.READ, records)
+        return Outcome(Fate.NOT_ASKED) if self.outcomes.has_ended else Outcome(Fate.READ, len(rows))
 
     def _of_one_or_of_all(self, stream_slice: StreamSlice, broken: Outcome) -> Outcome:
         """Asks for another campaign once: if that fails too, the problem is not this campaign but the vendor."""
@@ -128,13 +141,17 @@ class SliceReader(Retriever):
         partition, extra_fields = stream_slice.partition, dict(stream_slice.extra_fields)
         return [StreamSlice(partition=partition, cursor_slice=w.as_slice(), extra_fields=extra_fields) for w in windows]
 
-    def _each_once(self, stream_slice: StreamSlice) -> Iterable[Record]:
+    def _each_once(self, stream_slice: StreamSlice, keys: set[Any]) -> Iterable[Record]:
+        """The rows whose keys did not come yet. None, and no further page, once the stream has ended."""
+        if self.outcomes.has_ended:
+            return
         first, last = stream_slice[FIRST_DAY], stream_slice[LAST_DAY]
-        keys = set()
         seen = self._seen[frozenset(stream_slice.partition.items())] if self.named_column else set()
         repeats = 0
         key_of = itemgetter(*self.primary_key)
         for record in latest_of_each_group(records_of(self.retriever, stream_slice)):
+            if self.outcomes.has_ended:
+                return
             data = record.data
             if self.named_column:
                 seen.add(data[self.named_column])

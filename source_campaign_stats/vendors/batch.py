@@ -59,11 +59,18 @@ class OrchestrationListErrorHandler(VendorErrorHandler):
 
 
 class Cursor(str):
-    """A `next_from` as it came, with the cursors before it and the number of empty pages just before it."""
+    """A `next_from` as it came, with the cursors and ids before it and the number of empty pages just before it."""
 
     before: frozenset[str] = frozenset()
+    seen: frozenset[str] = frozenset()
     empty_pages: int = 0
     is_asked_again: bool = False
+
+    def again(self) -> "Cursor":
+        """The same cursor, asked for the second time."""
+        again = Cursor(self)
+        again.before, again.seen, again.is_asked_again = self.before, self.seen, True
+        return again
 
 
 @dataclass
@@ -71,7 +78,8 @@ class NextFrom(PaginationStrategy):
     """Sends `next_from` back verbatim while `has_more` is true (Jinja would turn a cursor like `1e5` into a float).
 
     `count` is documented both as the total and as the size of the page, so it is never used. A cursor does not show its
-    place in the list. So a page that is left out can't be noticed, but a cursor that comes twice can.
+    place in the list. So a page that is left out can't be noticed. A cursor that comes twice can, and so can a page
+    that has nothing but what came before: both are asked again once.
     """
 
     page_size: int
@@ -90,17 +98,19 @@ class NextFrom(PaginationStrategy):
         stream_slice: StreamSlice | None = None,
     ) -> Cursor | None:
         answer = decoded(response)
+        asked = last_page_token_value if isinstance(last_page_token_value, Cursor) else Cursor()
+        ids = {item["id"] for item in answer["orchestrations"]}
+        if ids and ids <= asked.seen and not asked.is_asked_again:
+            return asked.again()
         if not answer["has_more"]:
             return None
-        asked = last_page_token_value if isinstance(last_page_token_value, Cursor) else Cursor()
         following = Cursor(answer["next_from"])
-        following.before = asked.before | {str(asked)}
-        following.empty_pages = 0 if last_page_size else asked.empty_pages + 1
+        following.before, following.seen = asked.before | {str(asked)}, asked.seen | ids
+        following.empty_pages = 0 if ids else asked.empty_pages + 1
         if following in following.before:
             if asked.is_asked_again:
                 raise transient_error("the list leads back to a page that was read before. Try again later.")
-            following = Cursor(asked)
-            following.before, following.is_asked_again = asked.before, True
+            return asked.again()
         if following.empty_pages > _MOST_EMPTY_PAGES:
             raise transient_error(
                 f"the list has {_MOST_EMPTY_PAGES} empty pages in a row and does not come to an end. Try again later."

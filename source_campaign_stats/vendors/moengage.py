@@ -115,12 +115,12 @@ class DayErrorHandler(VendorErrorHandler):
 
 @dataclass(frozen=True)
 class ListPage:
-    """The page of the list that is asked next, and what the pages before it and the walk before have shown."""
+    """The page of the list that is asked next, and what the pages before it and the walks before have shown."""
 
     number: int = 1
     seen: frozenset[str] = frozenset()
     walk: int = 1
-    walk_before: frozenset[str] | None = None
+    walks_before: frozenset[frozenset[str]] = frozenset()
 
 
 @dataclass
@@ -151,7 +151,7 @@ class PagesOfTheList(PaginationStrategy):
         of_this_page = campaign_ids_in(response)
         page = replace(page, seen=page.seen.union(of_this_page))
         is_short = len(of_this_page) < self.page_size
-        if page.seen == page.walk_before and is_short:
+        if page.seen in page.walks_before and is_short:
             return None
         if of_this_page:
             return replace(page, number=page.number + 1)
@@ -160,7 +160,7 @@ class PagesOfTheList(PaginationStrategy):
                 f"the list had other campaigns each time that it was read, {page.walk} times. Try again later."
             )
         time.sleep(_SECONDS_BETWEEN_WALKS)
-        return ListPage(walk=page.walk + 1, walk_before=page.seen)
+        return ListPage(walk=page.walk + 1, walks_before=page.walks_before | {page.seen})
 
     def get_page_size(self) -> int:
         return self.page_size
