@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import source_campaign_stats
+from integration_tests.synced import PYAIRBYTE
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.specification import required_of, settings_of
 from unit_tests.builders import cleaned, complaint
@@ -241,6 +242,10 @@ def test_every_make_command_that_a_page_names_exists(page: Path) -> None:
     named = re.findall(r"(?:^|`)make (?:[A-Z]+=\S+ )?([a-z]+)", text_of(page), re.MULTILINE)
 
     assert set(named) - targets == set()
+
+
+def test_the_readme_installs_the_pyairbyte_that_its_lines_are_tested_with() -> None:
+    assert re.findall(r"pip install airbyte==(\S+)", text_of(README)) == [PYAIRBYTE]
 
 
 def test_the_readme_is_one_page() -> None:
