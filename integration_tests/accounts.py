@@ -51,5 +51,6 @@ def account_of(name: str) -> Account:
         steps=1,
         apps=len(size.legacy_campaigns),
         legacy_campaigns=size.legacy_campaigns,
+        groups=(),
         moengage_campaigns=size.moengage_campaigns,
     )

@@ -40,12 +40,14 @@ ENDPOINTS = {
     "orchestration_stats": "batch_stats",
     "legacy_campaigns": "legacy_list",
     "legacy_campaign_stats": "legacy_stats",
+    "legacy_transactional_stats": "legacy_transactional_stats",
     "moengage_campaigns": "moengage_campaigns",
     "moengage_campaign_stats": "moengage_stats",
 }
 GROUPS = {
     "orchestration_stats": "batch",
     "legacy_campaign_stats": "batch_legacy",
+    "legacy_transactional_stats": "batch_legacy",
     "moengage_campaign_stats": "moengage",
 }
 # The connector's defaults, written out because the demo explains what they do.
@@ -340,6 +342,8 @@ def asked(stream: str, sync: Sync) -> str:
         return f"One request covers one day and ten campaigns: {count} requests."
     if stream == "legacy_campaign_stats":
         return f"One request covers one campaign and all its days: {count} requests."
+    if stream == "legacy_transactional_stats":
+        return f"One request covers one group of messages and the whole window, up to 178 days: {count} requests."
     known = len(sync.records("orchestrations"))
     return (
         f"One request covers one orchestration and the whole window: {count} requests for {known} orchestrations, the "
@@ -421,7 +425,10 @@ def show_files(directory: Path) -> None:
     print(f"In {directory}/:")
     for name, what in (
         ("report.png", "sends and opens per day and vendor, as a picture"),
-        ("warehouse.duckdb", f"six tables in the schema {SCHEMA}, and the reports; docs/queries.md has more to ask"),
+        (
+            "warehouse.duckdb",
+            f"{len(STREAMS)} tables in the schema {SCHEMA}, and the reports; docs/queries.md has more to ask",
+        ),
         ("first-sync/, second-sync/", "records.jsonl, state.json and messages.log, as the connector printed them"),
         ("config.json, catalog.json", "what the connector was given, and what it can read"),
     ):

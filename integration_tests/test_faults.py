@@ -12,6 +12,7 @@ LISTS = {"batch_list": "orchestrations", "legacy_list": "legacy_campaigns", "moe
 STATS = {
     "batch_stats": "orchestration_stats",
     "legacy_stats": "legacy_campaign_stats",
+    "legacy_transactional_stats": "legacy_transactional_stats",
     "moengage_stats": "moengage_campaign_stats",
 }
 STREAM_OF = LISTS | STATS

@@ -12,14 +12,22 @@ from collections import defaultdict
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
 
 from integration_tests.sandbox import ENDPOINTS, PRIMARY_KEYS, Account, Fault, Limits, Sandbox, make_account
-from unit_tests.documented import LEGACY_CAMPAIGN_STATS, ORCHESTRATION_STATS, PERFORMANCE_STATS
+from integration_tests.sandbox.messages import Call
+from unit_tests.documented import (
+    LEGACY_CAMPAIGN_STATS,
+    LEGACY_TRANSACTIONAL_STATS,
+    ORCHESTRATION_STATS,
+    PERFORMANCE_STATS,
+)
 
 TODAY = date(2026, 11, 21)
 ALL_STATUSES = ["draft", "running", "completed", "stopped"]
@@ -27,6 +35,7 @@ CEP = "https://api.batch.com/2.10/orchestrations"
 MEP = "https://api.batch.com/1.1"
 MOE = "https://api-01.moengage.com/core-services/v1"
 DAY = timedelta(days=1)
+STATISTICS = tuple(stream for stream in PRIMARY_KEYS if stream.endswith("_stats"))
 
 
 @dataclass
@@ -57,6 +66,14 @@ class Client:
         url = f"{MEP}/{self.account.apps[app].key}/campaigns/{path}"
         return self.session.request(method, url, params=params, headers=headers, timeout=5)
 
+    def transactional(self, group: str, app: int = 0, app_key: str | None = None, **params: Any) -> Any:
+        """Ask for a group, whose id is sent as it stands; two days if nothing else is wanted."""
+        headers = {"X-Authorization": self.account.legacy_rest_key}
+        url = f"{MEP}/{app_key or self.account.apps[app].key}/transactional/stats/{group}"
+        days = {"since": str(self.account.horizon - DAY), "until": str(self.account.horizon)} | params
+        asked = {name: day for name, day in days.items() if day is not None}
+        return self.session.get(url, params=asked, headers=headers, timeout=5)
+
     def moengage(self, path: str, body: Any, host: str = MOE, method: str = "POST", **options: Any) -> Any:
         login = {
             "auth": (self.account.workspace_id, self.account.moengage_key),
@@ -78,6 +95,8 @@ class Client:
             return self.legacy("list", limit=100)
         if name == "legacy_stats":
             return self.legacy(f"stats/{account.apps[0].campaigns[0].token}")
+        if name == "legacy_transactional_stats":
+            return self.transactional(account.apps[0].groups[0].id)
         if name == "moengage_stats":
             return self.moengage_stats(account.horizon)
         return self.moengage("campaigns/meta", {"request_id": "r", "page": 1, "limit": 15})
@@ -320,6 +339,68 @@ def test_one_token_in_two_apps_has_two_sets_of_numbers(client: Client) -> None:
     first, second = (client.legacy(f"stats/{token}", app=index).json() for index in (0, 1))
     assert first["campaign_token"] == second["campaign_token"] == token
     assert first["detail"] != second["detail"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"since": None},
+        {"until": None},
+        {"since": "2026-11-20", "until": "2026-11-20"},
+        {"since": "2026-11-20", "until": "2026-11-19"},
+        {"since": "2026-05-19", "until": "2026-11-20"},
+        {"since": "2026-11-1", "until": "2026-11-20"},
+        {"since": "yesterday"},
+        {"since": ["2026-11-01", "2026-11-02"]},
+        {"limit": 10},
+        {"from": "2026-11-01"},
+    ],
+    ids=str,
+)
+def test_transactional_statistics_refuse_a_wrong_window_and_what_they_do_not_know(
+    client: Client, change: dict[str, Any]
+) -> None:
+    answer = client.transactional("welcome", **change)
+    assert (answer.status_code, answer.json()["code"]) == (400, 30)
+
+
+def test_six_months_of_transactional_statistics_are_allowed_each_day_of_the_window_and_no_other(client: Client) -> None:
+    first, last = date(2026, 5, 20), date(2026, 11, 20)
+    answer = client.transactional("welcome", since=str(first), until=str(last))
+    days = [date.fromisoformat(row["date"]) for row in answer.json()["detail"]]
+    assert (answer.status_code, answer.json()["group_id"]) == (200, "welcome")
+    assert days == sorted(set(days))
+    assert first <= min(days) <= max(days) == last
+    inside = client.transactional("welcome", since="2026-11-05", until="2026-11-10").json()["detail"]
+    assert [row["date"] for row in inside] == [
+        str(day) for day in days if date(2026, 11, 5) <= day <= date(2026, 11, 10)
+    ]
+
+
+def test_a_group_has_to_be_quoted_and_an_unknown_one_or_one_of_another_app_is_404(client: Client) -> None:
+    assert client.transactional("order%2Fconfirm%20%C3%A9").status_code == 200
+    for group, app in (("order/confirm%20%C3%A9", 0), ("unknown", 0), ("", 0), ("order%2Fconfirm%20%C3%A9", 1)):
+        answer = client.transactional(group, app)
+        assert (answer.status_code, answer.json()["code"]) == (404, 20), group
+
+
+def test_a_raw_letter_in_a_group_is_not_understood(client: Client) -> None:
+    host = client.account.apps[0].key
+    for group in ("confirm é", "é", "a b", "50%", "a%2"):
+        headers: Message[str, str] = Message()
+        headers["X-Authorization"] = client.account.legacy_rest_key
+        target = f"/1.1/{host}/transactional/stats/{group}?since=2026-11-01&until=2026-11-02"
+        assert client.sandbox.route(Call("GET", "api.batch.com", target, headers, b"")).endpoint is None, group
+
+
+def test_a_development_key_shows_nothing(client: Client) -> None:
+    for key in (client.account.apps[0].dev_key, "no-app"):
+        assert client.transactional("welcome", app_key=key).json()["code"] == 10
+
+
+def test_one_group_in_two_apps_has_two_sets_of_numbers(client: Client) -> None:
+    first, second = (client.transactional("welcome", app=index).json()["detail"] for index in (0, 1))
+    assert first != second
 
 
 # --- MoEngage -------------------------------------------------------------------------------------------
@@ -665,6 +746,7 @@ def straightened(row: dict[str, Any]) -> dict[str, Any]:
 NAMED = {
     "orchestration_stats": ORCHESTRATION_STATS,
     "legacy_campaign_stats": LEGACY_CAMPAIGN_STATS,
+    "legacy_transactional_stats": LEGACY_TRANSACTIONAL_STATS,
     "moengage_campaign_stats": PERFORMANCE_STATS,
 }
 
@@ -720,6 +802,20 @@ def test_the_truth_of_legacy_campaigns_is_what_a_reader_gets(client: Client) -> 
     assert {"versions" in row for row in rows} == {True, False}
 
 
+def test_the_truth_of_transactional_messages_is_what_a_reader_gets(client: Client) -> None:
+    rows = []
+    window = {"since": str(client.account.first_day), "until": str(TODAY)}
+    for index, app in enumerate(client.account.apps):
+        for group in app.groups:
+            for row in client.transactional(quote(group.id, safe=""), app=index, **window).json()["detail"]:
+                beside, metrics = parted(row, {"date"})
+                fixed = {"app": app.name, "group_id": group.id}
+                rows.append(fixed | beside | with_others(metrics, "legacy_transactional_stats"))
+    config = client.sandbox.config()
+    assert rows == client.sandbox.expected("legacy_transactional_stats", client.account.first_day, TODAY, config)
+    assert {row["app"] for row in rows} == {app.name for app in client.account.apps[:2]}
+
+
 @pytest.mark.parametrize("metric_type", ["TOTAL", "UNIQUE"])
 def test_the_truth_of_moengage_is_what_a_reader_gets(client: Client, metric_type: str) -> None:
     last = client.account.horizon
@@ -751,6 +847,7 @@ def test_every_vendor_sends_metrics_that_no_page_names_also_called_like_columns(
     for stream, key in (
         ("orchestration_stats", "project_key"),
         ("legacy_campaign_stats", "campaign_token"),
+        ("legacy_transactional_stats", "group_id"),
         ("moengage_campaign_stats", "in_total"),
     ):
         rows = client.sandbox.expected(stream, account.first_day, TODAY, config)
@@ -802,7 +899,16 @@ def test_the_truth_follows_the_filters_of_the_configuration(own: Client) -> None
     token, campaign = account.apps[1].campaigns[0].token, account.moengage_campaigns[0].id
     config = sandbox.config(
         batch={"skip_orchestration_ids": ["1234567890e12"]},
-        batch_legacy={"apps": [{"name": "A", "api_key": account.apps[1].key, "campaign_tokens": [token]}]},
+        batch_legacy={
+            "apps": [
+                {
+                    "name": "A",
+                    "api_key": account.apps[1].key,
+                    "campaign_tokens": [token],
+                    "transactional_group_ids": ["1e5", "unknown"],
+                }
+            ]
+        },
         moengage={"campaign_ids": [campaign]},
     )
     days = (account.first_day, TODAY)
@@ -811,6 +917,8 @@ def test_the_truth_follows_the_filters_of_the_configuration(own: Client) -> None
     for stream in ("legacy_campaigns", "legacy_campaign_stats"):
         found = {(r["app"], r["campaign_token"]) for r in sandbox.expected(stream, *days, config)}
         assert found == {("A", token)}
+    found = {(r["app"], r["group_id"]) for r in sandbox.expected("legacy_transactional_stats", *days, config)}
+    assert found == {("A", "1e5")}
     found = {r["campaign_id"] for r in sandbox.expected("moengage_campaign_stats", *days, config)}
     assert found == {campaign}
 
@@ -839,7 +947,7 @@ def test_restating_changes_numbers_of_the_named_rows_and_no_others(own: Client) 
 
     def rows() -> dict[tuple[str, ...], str]:
         found = {}
-        for stream in ("orchestration_stats", "legacy_campaign_stats", "moengage_campaign_stats"):
+        for stream in STATISTICS:
             for row in sandbox.expected(stream, *days, config):
                 found[(stream, *(row[name] for name in PRIMARY_KEYS[stream]))] = json.dumps(row)
         return found
@@ -861,7 +969,7 @@ def test_a_new_day_brings_rows_and_newcomers(own: Client) -> None:
     assert sandbox.expected("orchestration_stats", TODAY, TODAY, config) == []
     sandbox.add_day()
     assert own.account.today == TODAY + DAY
-    for stream in ("orchestration_stats", "legacy_campaign_stats", "moengage_campaign_stats"):
+    for stream in STATISTICS:
         assert sandbox.expected(stream, TODAY, TODAY, config), stream
     assert [len(sandbox.expected(s, TODAY, TODAY, config)) for s in lists] == [n + 1 for n in before]
     newest = own.account.orchestrations[0].id
@@ -881,7 +989,7 @@ def test_fast_mode_answers_the_same_bytes_and_keeps_no_requests(own: Client) -> 
         assert fast.moengage_stats(own.account.horizon, request_id="other").json()["response_id"] == "other"
         assert fast.batch("list", headers={"Authorization": "no"}).status_code == 401
         assert sandbox.requests == []
-        assert sandbox.request_count == 14
+        assert sandbox.request_count == 2 * len(ENDPOINTS) + 2
         before = fast.endpoint("moengage_stats").json()
         sandbox.restate(own.account.horizon, own.account.horizon, fraction=1)
         assert fast.endpoint("moengage_stats").json() != before

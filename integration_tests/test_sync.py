@@ -8,7 +8,7 @@ import pytest
 
 from integration_tests.conftest import STREAMS, World
 from integration_tests.process import command_with, run
-from integration_tests.sandbox import Sandbox, make_account
+from integration_tests.sandbox import PRIMARY_KEYS, Fault, Sandbox, make_account
 
 DAY = timedelta(days=1)
 
@@ -26,9 +26,14 @@ def test_spec_check_and_discover_answer_as_the_protocol_says(world: World) -> No
 def test_a_check_sends_one_small_request_for_each_credential(world: World) -> None:
     run("check", world.config, world.sandbox.environment)
     asked = Counter(request.endpoint for request in world.sandbox.requests)
-    sizes = [request.query.get("limit") or request.body["limit"] for request in world.sandbox.requests]
-    assert asked == {"batch_list": 1, "legacy_list": 3, "moengage_stats": 1}
+    groups = [len(app.get("transactional_group_ids", ())) for app in world.config["batch_legacy"]["apps"]]
+    pages = [request for request in world.sandbox.requests if request.endpoint != "legacy_transactional_stats"]
+    sizes = [request.query.get("limit") or request.body["limit"] for request in pages]
+    windows = {(*one.query["since"], *one.query["until"]) for one in world.sandbox.calls("legacy_transactional_stats")}
+    assert groups == [2, 2, 0]
+    assert asked == {"batch_list": 1, "legacy_list": 3, "legacy_transactional_stats": 4, "moengage_stats": 1}
     assert {str(size) for size in sizes} <= {"['1']", "1"}
+    assert windows == {(str(world.last_day), str(world.account.today))}
 
 
 def test_a_first_sync_has_every_row_and_reads_each_list_once(world: World) -> None:
@@ -67,12 +72,12 @@ def test_restated_and_new_days_come_with_the_next_sync(world: World) -> None:
 
 
 @pytest.mark.parametrize("group", ["batch", "batch_legacy", "moengage"])
-def test_a_vendor_alone_has_its_two_streams_and_all_their_rows(world: World, group: str) -> None:
+def test_a_vendor_alone_has_its_streams_and_all_their_rows(world: World, group: str) -> None:
     world.config = {"start_date": world.config["start_date"], group: world.config[group]}
     discovered = run("discover", world.config, world.sandbox.environment)
     names = tuple(stream["name"] for stream in discovered.catalog["streams"])
     output = run("read", world.config, world.sandbox.environment, streams=names)
-    assert len(names) == 2
+    assert len(names) == (3 if group == "batch_legacy" else 2)
     assert output.exit_code == 0
     assert not world.faults(output, names)
 
@@ -81,6 +86,7 @@ def test_filters_in_the_settings_are_honoured(world: World) -> None:
     app = world.sandbox.expected("legacy_campaign_stats", world.first_day, world.last_day, world.config)[0]
     settings = next(item for item in world.config["batch_legacy"]["apps"] if item["name"] == app["app"])
     settings["campaign_tokens"] = [app["campaign_token"]]
+    settings["transactional_group_ids"] = ["order/confirm é"]
     orchestrations = world.sandbox.expected("orchestration_stats", world.first_day, world.last_day, world.config)
     world.config["batch"]["skip_orchestration_ids"] = [orchestrations[0]["orchestration_id"]]
     campaigns = world.sandbox.expected("moengage_campaigns", world.first_day, world.last_day, world.config)
@@ -111,8 +117,6 @@ def test_days_with_quiet_campaigns_are_whole_however_the_vendor_counts_them(coun
 
 
 def test_lists_that_move_while_they_are_paged_give_each_item_once() -> None:
-    from integration_tests.sandbox import Fault
-
     account = make_account(seed=5, days=10, orchestrations=130, legacy_campaigns=[120, 2, 2], moengage_campaigns=33)
     with Sandbox(account) as sandbox:
         world = World(sandbox, account, days=4)
@@ -200,21 +204,7 @@ def test_a_campaign_that_appears_later_arrives_with_all_its_days_inside_the_look
         for stream in statistics:
             newest = {}
             for row in known[stream]:
-                newest[
-                    tuple(
-                        str(row.get(key))
-                        for key in (
-                            "date",
-                            "orchestration_id",
-                            "app",
-                            "campaign_token",
-                            "campaign_id",
-                            "platform",
-                            "locale",
-                            "variation",
-                        )
-                    )
-                ] = row
+                newest[tuple(row[column] for column in PRIMARY_KEYS[stream])] = row
             expected = sandbox.expected(stream, world.first_day, world.last_day, world.config)
             assert len(newest) == len(expected), stream
 
@@ -264,3 +254,31 @@ def test_the_last_day_is_yesterday_in_the_time_zone_unless_today_is_included(
     run("read", world.config, world.sandbox.environment, streams=["moengage_campaign_stats"], executable=clock)
     asked = max(request.body["start_date"] for request in world.sandbox.calls("moengage_stats"))
     assert asked == str(today - last * DAY)
+
+
+def test_years_of_transactional_messages_come_in_windows_without_gap_or_overlap_and_a_day_later_only_the_lookback() -> (
+    None
+):
+    stream = "legacy_transactional_stats"
+    account = make_account(seed=21, days=400, orchestrations=0, legacy_campaigns=1, moengage_campaigns=0)
+    with Sandbox(account) as sandbox:
+        world = World(sandbox, account, days=390)
+        world.config["batch_legacy"]["lookback_days"] = 0
+        first = run("read", world.config, sandbox.environment, streams=[stream])
+        windows = [(*one.query["since"], *one.query["until"]) for one in sandbox.calls("legacy_transactional_stats")]
+        assert first.exit_code == 0, first.text[-3000:]
+        assert not world.faults(first, (stream,))
+        assert Counter(windows) == dict.fromkeys(windows_of(world.first_day, world.last_day), 4)
+        sandbox.clear()
+        sandbox.restate(world.last_day, world.last_day, fraction=1.0)
+        second = run("read", world.config, sandbox.environment, streams=[stream], state=first.states)
+        world.first_day = world.last_day
+        assert not world.faults(second, (stream,))
+        windows = [(*one.query["since"], *one.query["until"]) for one in sandbox.calls("legacy_transactional_stats")]
+        assert Counter(windows) == {(str(world.last_day), str(account.today)): 4}
+
+
+def windows_of(first: date, last: date) -> list[tuple[str, str]]:
+    """The windows of a long time: 178 days each, and the rest."""
+    starts = [first + n * DAY for n in range(0, (last - first).days + 1, 178)]
+    return [(str(start), str(min(start + 177 * DAY, last))) for start in starts]

@@ -134,7 +134,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         factory = CampaignStatsComponentFactory(
             output=output,
             states=ConnectorStateManager(state=states),
-            at_once=slices_at_once(self._settings["num_workers"], sum(v.name in self._settings for v in VENDORS)),
+            at_once=slices_at_once(self._settings["num_workers"], self._number_of_statistics),
             as_lines=self._as_lines,
             catalog=self._catalog or catalog,
             named_ids=self._named_ids,
@@ -155,6 +155,11 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
                 raise_for_unknown_ids([lookup for lookup in lookups if lookup.is_free], wanted)
             raise
         raise_for_unknown_ids(lookups, wanted)
+
+    @property
+    def _number_of_statistics(self) -> int:
+        """How many streams with slices of days or campaigns there are."""
+        return sum("incremental_sync" in definition for definition in self._configured_streams().values())
 
     @property
     def _named_ids(self) -> list[NamedIds]:
@@ -213,6 +218,12 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
             raise config_error(f"The catalog has a stream more than once: {', '.join(twice)}. Leave each in once.")
         missing = [name for name in wanted if name not in available]
+        for vendor in VENDORS:
+            for name in vendor.needs.keys() & set(missing if vendor.name in self._settings else ()):
+                raise config_error(
+                    f"This connection reads {name}, but no setting says what of it. {vendor.needs[name]}, or deselect "
+                    "the stream."
+                )
         if missing:
             raise config_error(
                 f"This connection reads {', '.join(missing)}, but the vendor of it is not read. "

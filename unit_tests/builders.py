@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import jsonschema
 import requests_mock as requests_mocking
@@ -200,9 +200,12 @@ class BatchLegacy:
     def __init__(self, http: requests_mocking.Mocker) -> None:
         self.campaigns: dict[str, list[dict[str, Any]]] = {}
         self.days: dict[str, list[dict[str, Any]] | Answer] = {}
-        root = r"^https://api\.batch\.com/1\.1/[^/]+/campaigns"
-        self.list = Endpoint(http, "GET", f"{root}/list", self._list)
-        self.stats = Endpoint(http, "GET", f"{root}/stats/", self._stats)
+        # Of transactional messages; a group that is not there is unknown to the vendor.
+        self.groups: dict[str, list[dict[str, Any]] | Answer] = {}
+        root = r"^https://api\.batch\.com/1\.1/[^/]+"
+        self.list = Endpoint(http, "GET", f"{root}/campaigns/list", self._list)
+        self.stats = Endpoint(http, "GET", f"{root}/campaigns/stats/", self._stats)
+        self.transactional = Endpoint(http, "GET", f"{root}/transactional/stats/[^/?]+\\?", self._transactional)
 
     def with_campaigns(self, *campaigns: dict[str, Any], key: str = IOS_KEY) -> "BatchLegacy":
         self.campaigns[key] = list(campaigns)
@@ -211,6 +214,15 @@ class BatchLegacy:
     def with_days(self, token: str, *days: dict[str, Any]) -> "BatchLegacy":
         self.days[token] = list(days)
         return self
+
+    def with_group(self, group_id: str, *days: dict[str, Any]) -> "BatchLegacy":
+        self.groups[group_id] = list(days)
+        return self
+
+    @property
+    def windows_asked(self) -> list[tuple[str, str | None, str | None]]:
+        """The group and the bounds of each request about transactional messages, in their order."""
+        return sorted((_last_of(one.path), one.param("since"), one.param("until")) for one in self.transactional.asked)
 
     @property
     def tokens_asked(self) -> list[str]:
@@ -227,6 +239,22 @@ class BatchLegacy:
         token = asked.path.rpartition("/")[2]
         days = self.days.get(token, [])
         return days if isinstance(days, Answer) else Answer({"campaign_token": token, "detail": days})
+
+    def _transactional(self, asked: Asked) -> Answer:
+        group = _last_of(asked.path)
+        days = self.groups.get(group, Answer({"code": 20, "message": "ROUTE_NOT_FOUND"}, status=404))
+        if isinstance(days, Answer):
+            return days
+        since, until = str(asked.param("since")), str(asked.param("until"))
+        too_long = date.fromisoformat(until) - date.fromisoformat(since) > timedelta(days=181)
+        if since >= until or too_long or asked.params.keys() != {"since", "until"}:
+            return Answer({"code": 30, "message": "MALFORMED_PARAMETER"}, status=400)
+        return Answer({"group_id": group, "detail": [day for day in days if since <= day["date"] <= until]})
+
+
+def _last_of(path: str) -> str:
+    """The last segment of a path, as it is meant."""
+    return unquote(path.rpartition("/")[2])
 
 
 class MoEngage:
@@ -327,6 +355,11 @@ def legacy_campaign(token: str = "d9d5", **changes: Any) -> dict[str, Any]:
 def legacy_day(of: str, **numbers: Any) -> dict[str, Any]:
     documented = {"sent": 754, "sent_optins": 521, "direct_open": 102, "influenced_open": 98}
     return {"date": of} | documented | {"reengaged": 12, "errors": 0} | numbers
+
+
+def transactional_day(of: str, **numbers: Any) -> dict[str, Any]:
+    documented = {"sent": 754, "direct_open": 102, "influenced_open": 98, "reengaged": 12, "errors": 0}
+    return {"date": of} | documented | numbers
 
 
 def moengage_campaign(campaign_id: str = "66e933029ff25f3322d8279d", **changes: Any) -> dict[str, Any]:

@@ -18,6 +18,9 @@ ORCHESTRATION_STATS = _typed(
 LEGACY_CAMPAIGN_STATS = _typed("sent sent_optins direct_open influenced_open reengaged errors")
 LEGACY_VERSIONS = _typed("sent sent_optins direct_open influenced_open reengaged")
 
+# Batch MEP, transactional/stats: of a day of a group.
+LEGACY_TRANSACTIONAL_STATS = _typed("sent direct_open influenced_open reengaged errors")
+
 # MoEngage, campaign-stats.
 PERFORMANCE_STATS = _typed(
     "attempted sent failed bounced impression click opened delivered read closed_click unsubscribe successfully_synced "

@@ -12,6 +12,7 @@ import requests_mock as requests_mocking
 from source_campaign_stats.settings.specification import required_of, settings_of, vendor_groups
 from unit_tests.airbyte_form import Form
 from unit_tests.builders import (
+    IOS_KEY,
     BatchCep,
     BatchLegacy,
     ConfigBuilder,
@@ -210,6 +211,30 @@ def test_what_a_vendor_needs_is_seen_without_unfolding_anything(specification: d
         shown = [field for field in Form(specification).fields() if field.heading == f"{schema['title']} > "]
         needed = {settings_of(schema)[name]["title"] for name in required_of(schema)}
         assert {field.title for field in shown if not field.is_folded} == needed, vendor
+
+
+def test_of_an_app_only_name_and_key_are_seen_without_unfolding_anything(specification: dict[str, Any]) -> None:
+    of_an_app = [field for field in Form(specification).fields() if field.heading.endswith("Apps > ")]
+
+    assert [(field.title, field.is_folded) for field in of_an_app] == [
+        ("Name", False),
+        ("Live API key", False),
+        ("Campaign tokens", True),
+        ("Transactional groups", True),
+    ]
+
+
+def test_groups_that_were_entered_in_the_form_bring_their_stream(
+    specification: dict[str, Any], legacy: BatchLegacy
+) -> None:
+    app = {"name": "iOS", "api_key": IOS_KEY, "transactional_group_ids": ["order/confirm é"]}
+    form = filled_form(specification, {"batch_legacy"}).fill("batch_legacy.apps", [app])
+    legacy.with_group("order/confirm é")
+
+    jsonschema.validate(form.sent(), specification)
+    assert form.blocked_by() == []
+    assert check(form.sent()).status.value == "SUCCEEDED"
+    assert "legacy_transactional_stats" in {stream.name for stream in discover(form.sent()).streams}
 
 
 def test_every_choice_is_titled_and_begins_with_the_vendor_not_used(specification: dict[str, Any]) -> None:

@@ -56,10 +56,8 @@ class Campaigns(CampaignRouter):
             for number, name in enumerate(self.names)
         ]
 
-    def read_list_anew(self) -> None:
+    def still_exist(self, keys: Collection[Key]) -> set[Key]:
         self.lists_read += 1
-
-    def exist(self, keys: Collection[Key]) -> set[Key]:
         return {(name,) for name in self.names} & set(keys)
 
 

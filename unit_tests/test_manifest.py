@@ -16,13 +16,14 @@ from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.sync.lists import ListReader
 from source_campaign_stats.sync.slices import SliceReader
 from source_campaign_stats.vendors import VENDORS
-from unit_tests.builders import IOS_KEY, LOGGER, ConfigBuilder, read
+from unit_tests.builders import IOS_KEY, LOGGER, ConfigBuilder, app, read
 
 STREAMS = {
     "orchestrations": (["id"], "Batch"),
     "orchestration_stats": (["orchestration_id", "date"], "Batch"),
     "legacy_campaigns": (["app", "campaign_token"], "Batch"),
     "legacy_campaign_stats": (["app", "campaign_token", "date"], "Batch"),
+    "legacy_transactional_stats": (["app", "group_id", "date"], "Batch"),
     "moengage_campaigns": (["campaign_id"], "MoEngage"),
     "moengage_campaign_stats": (["date", "campaign_id", "platform", "locale", "variation"], "MoEngage"),
 }
@@ -32,13 +33,15 @@ LIMITS = {
     "https://api.batch.com/2.10/orchestrations/stats?from=x": ("GET", 60),
     f"https://api.batch.com/1.1/{IOS_KEY}/campaigns/list": ("GET", 60),
     f"https://api.batch.com/1.1/{IOS_KEY}/campaigns/stats/c1": ("GET", 60),
+    f"https://api.batch.com/1.1/{IOS_KEY}/transactional/stats/welcome?since=x": ("GET", 60),
     "https://api-01.moengage.com/core-services/v1/campaign-stats": ("POST", 100),
     "https://api-101.moengage.com/core-services/v1/campaigns/meta": ("POST", 100),
 }
 
 
 def source(**settings: Any) -> SourceCampaignStats:
-    config = ConfigBuilder().with_batch(**settings).with_legacy().with_moengage().build()
+    ios = app("iOS", IOS_KEY) | {"transactional_group_ids": ["welcome"]}
+    config = ConfigBuilder().with_batch(**settings).with_legacy(ios).with_moengage().build()
     return SourceCampaignStats(catalog=None, config=config, state=None)
 
 
@@ -175,7 +178,7 @@ def test_the_campaign_list_of_moengage_stays_under_ten_a_second() -> None:
 def test_all_streams_of_a_sync_draw_on_the_same_budget() -> None:
     budgets = budgets_of(source())
 
-    assert len(budgets) == 6
+    assert len(budgets) == len(STREAMS)
     assert len({id(budget) for budget in budgets}) == 1
 
 
@@ -200,6 +203,7 @@ def test_the_paces_that_progress_is_told_by_are_the_budgets_of_the_manifest() ->
         for policy in read_manifest()["api_budget"]["policies"]
     }
     paths = {"orchestration_stats": r"^/2\.10/", "legacy_campaign_stats": r"^/1\.1/"}
+    paths["legacy_transactional_stats"] = paths["legacy_campaign_stats"]
     paths["moengage_campaign_stats"] = "^/core-services/v1/campaign-stats$"
 
     for stream, path in paths.items():

@@ -16,6 +16,7 @@ from unit_tests.documented import (
     CONVERSION_GOAL_STATS,
     DELIVERY_FUNNEL,
     LEGACY_CAMPAIGN_STATS,
+    LEGACY_TRANSACTIONAL_STATS,
     LEGACY_VERSIONS,
     ORCHESTRATION_STATS,
     PERFORMANCE_STATS,
@@ -45,6 +46,12 @@ PLACES: list[tuple[str, str, dict[str, str], set[str]]] = [
     ),
     ("legacy_campaign_stats", "versions", LEGACY_VERSIONS, {"version"}),
     (
+        "legacy_transactional_stats",
+        "",
+        LEGACY_TRANSACTIONAL_STATS,
+        {"app", "group_id", "date", "other_metrics"},
+    ),
+    (
         "moengage_campaign_stats",
         "",
         PERFORMANCE_STATS,
@@ -58,6 +65,7 @@ PLACES: list[tuple[str, str, dict[str, str], set[str]]] = [
 TABLES = {
     "orchestration_stats": ORCHESTRATION_STATS,
     "legacy_campaign_stats": LEGACY_CAMPAIGN_STATS,
+    "legacy_transactional_stats": LEGACY_TRANSACTIONAL_STATS,
     "moengage_campaign_stats": PERFORMANCE_STATS,
     "moengage_campaign_stats: delivery_funnel": DELIVERY_FUNNEL,
     "moengage_campaign_stats: conversion_goal_stats": CONVERSION_GOAL_STATS,

@@ -88,13 +88,27 @@ class LegacyCampaign:
         return bool(self.item["dev_only"])
 
 
+@dataclass(frozen=True)
+class TransactionalGroup:
+    """A group of transactional messages: its id is a text that somebody chose, and no API lists it."""
+
+    id: str
+    span: Span | None
+
+
 @dataclass
 class LegacyApp:
-    """An app of the Batch MEP account, with its LIVE API key and its campaigns, newest first."""
+    """An app of the Batch MEP account, with its API keys, and its campaigns, newest first; `dev_key` shows nothing."""
 
     name: str
     key: str
     campaigns: list[LegacyCampaign] = field(default_factory=list)
+    groups: tuple[TransactionalGroup, ...] = ()
+
+    @property
+    def dev_key(self) -> str:
+        """The key of its development version."""
+        return f"DEV{digest(self.key):016X}"
 
 
 @dataclass(frozen=True)
@@ -259,6 +273,17 @@ class Account:
                 [(name, version.block(base, revision, n)) for n, name in enumerate(campaign.versions)],
             )
 
+    def transactional_days(
+        self, app: LegacyApp, group: TransactionalGroup, first: date, last: date
+    ) -> Iterator[tuple[date, Block]]:
+        """Yield the days of a group of transactional messages, oldest first, with their numbers."""
+        numbers = self._pool("transactional", lambda rng: legacy_block(rng, WHOLE, optins=False))
+        more = self._pool("transactional-undocumented", lambda rng: undocumented_block(rng, "transactional"))
+        key = transactional_key(app, group)
+        for day in self.days_of(key, group.span, first, last):
+            base, revision = digest(self.seed, key, day), self.revision(key, day)
+            yield day, {**numbers.block(base, revision), **more.block(base, revision)}
+
     def moengage_days(self, campaign: MoEngageCampaign, first: date, last: date) -> Iterator[date]:
         """Yield the days of a MoEngage campaign that have numbers, oldest first."""
         return self.days_of(campaign.id, campaign.span, first, last)
@@ -317,6 +342,11 @@ class Account:
                 for day in self.days_of(key, legacy.span, *window):
                     if self._is_touched(made, key, day):
                         yield "legacy_campaign_stats", (app.name, legacy.token, day.isoformat())
+            for group in app.groups:
+                key = transactional_key(app, group)
+                for day in self.days_of(key, group.span, *window):
+                    if self._is_touched(made, key, day):
+                        yield "legacy_transactional_stats", (app.name, group.id, day.isoformat())
         for campaign in self.moengage_campaigns:
             for day in self.moengage_days(campaign, *window):
                 if self._is_touched(made, campaign.id, day):
@@ -338,6 +368,11 @@ class Account:
         self.version += 1
         if self.newcomer:
             self.newcomer(self, self.arrivals, with_rows)
+
+
+def transactional_key(app: LegacyApp, group: TransactionalGroup) -> str:
+    """What the numbers of a group depend on."""
+    return f"{app.key}/transactional/{group.id}"
 
 
 # --- metric blocks --------------------------------------------------------------------------------------
@@ -363,6 +398,7 @@ UNDOCUMENTED: dict[str, tuple[str, ...]] = {
         "in_total",
     ),
     "legacy": ("quick_open", "adjusted_open", "app", "campaign_token", "platform", "other_metrics"),
+    "transactional": ("quick_open", "sent_optins", "app", "group_id", "versions", "other_metrics"),
     "moengage": (
         *("adjusted_open", "unique_view", "workspace_id", "date", "campaign_id", "platform", "locale", "variation"),
         *("in_total", "attribution_type", "metric_type", "other_metrics", "delivery_funnel"),
@@ -479,6 +515,7 @@ def platform_block(rng: random.Random, metrics: str, sizes: Sizes) -> Block:
 
 
 LEGACY_METRICS = ("sent", "sent_optins", "direct_open", "influenced_open", "reengaged", "errors")
+TRANSACTIONAL_METRICS = ("sent", "direct_open", "influenced_open", "reengaged", "errors")
 
 
 def legacy_block(rng: random.Random, sizes: Sizes, optins: bool = True, errors: bool = True) -> Block:

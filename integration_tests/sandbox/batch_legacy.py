@@ -1,15 +1,17 @@
-"""Batch MEP, "legacy": /1.1/{APP_API_KEY}/campaigns/list and /campaigns/stats/{token}."""
+"""Batch MEP, "legacy": /1.1/{APP_API_KEY}/campaigns/list, campaigns/stats/{token}, transactional/stats/{group}."""
 
 from __future__ import annotations
 
 import hmac
+import re
 from typing import Any
 from urllib.parse import unquote
 
 from .account import Account, LegacyApp, LegacyDay
-from .checks import parse_count
+from .checks import parse_count, parse_day
 from .limits import Limits, Window
 from .messages import Answer, Call, RefusedError, Route
+from .seeded import months_before
 
 PREFIX = "/1.1/"
 MESSAGES = {
@@ -38,6 +40,10 @@ def route(account: Account, path: str) -> Route:
     token = rest.removeprefix("campaigns/stats/")
     if token != rest and token and "/" not in token:
         return Route("legacy_stats", shown, app, unquote(token))
+    group = rest.removeprefix("transactional/stats/")
+    # One segment: what has a meaning in a URL has to be quoted.
+    if group != rest and re.fullmatch(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+", group):
+        return Route("legacy_transactional_stats", shown, app, unquote(group))
     return Route(None, shown, app)
 
 
@@ -69,6 +75,8 @@ class BatchLegacy:
         app = next(app for app in self.account.apps if app.name == route.app)
         if route.endpoint == "legacy_list":
             return Answer(200, self._list(app, call.query))
+        if route.endpoint == "legacy_transactional_stats":
+            return Answer(200, self._transactional(app, route.token or "", call.query))
         return Answer(200, self._stats(app, route.token or "", call.query))
 
     def _list(self, app: LegacyApp, query: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -96,6 +104,18 @@ class BatchLegacy:
             raise RefusedError(error(20))
         days = self.account.legacy_days(app, found)
         return {"campaign_token": token, "detail": [_row(day) for day in days]}
+
+    def _transactional(self, app: LegacyApp, group_id: str, query: dict[str, list[str]]) -> dict[str, Any]:
+        if query.keys() != {"since", "until"} or any(len(values) > 1 for values in query.values()):
+            raise RefusedError(error(30))
+        since, until = parse_day(query["since"][0]), parse_day(query["until"][0])
+        if since is None or until is None or since >= until or since < months_before(until, 6):
+            raise RefusedError(error(30))
+        found = next((group for group in app.groups if group.id == group_id), None)
+        if found is None:
+            raise RefusedError(error(20))
+        days = self.account.transactional_days(app, found, since, until)
+        return {"group_id": group_id, "detail": [{"date": day.isoformat(), **numbers} for day, numbers in days]}
 
 
 def _row(day: LegacyDay) -> dict[str, Any]:

@@ -29,6 +29,7 @@ DOCUMENTED_KEY = {
     "batch_list": "orchestrations",
     "batch_stats": "details",
     "legacy_stats": "detail",
+    "legacy_transactional_stats": "detail",
     "moengage_stats": "data",
 }
 LISTS = ("legacy_list", "moengage_campaigns")

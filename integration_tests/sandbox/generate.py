@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from .account import Account, Leaf, LegacyApp, LegacyCampaign, MoEngageCampaign, Orchestration, Span
+from .account import Account, Leaf, LegacyApp, LegacyCampaign, MoEngageCampaign, Orchestration, Span, TransactionalGroup
 from .seeded import base36, digest, hexadecimal
 
 # Identifiers that turn into numbers as soon as something guesses types.
@@ -299,6 +299,8 @@ def _old_orchestrations(account: Account, count: int) -> None:
 
 
 APP_NAMES = ("iOS", "Android", "Web – « push »")
+# The groups of transactional messages of the first apps: texts as developers choose them. The others have none.
+GROUPS = (("welcome", "order/confirm é"), ("welcome", "1e5"))
 
 
 def _legacy_campaign(account: Account, app: int, n: int, count: int) -> LegacyCampaign:
@@ -323,6 +325,12 @@ def _legacy_campaign(account: Account, app: int, n: int, count: int) -> LegacyCa
     if kind in ("draft", "dev"):
         span = None
     return LegacyCampaign(token, item, span, tuple("abcd"[: 2 + key % 2]) if kind == "tested" else ())
+
+
+def _group(account: Account, name: str) -> TransactionalGroup:
+    """A group that was sent from the first day of the account on, or, every second one, some days later."""
+    first = account.first_day + ONE_DAY * (digest(account.seed, "group", name) % 2 * 5)
+    return TransactionalGroup(name, Span(first, date.max, frozenset((first, account.horizon))))
 
 
 # The leaves of a campaign, and over how many elements of its list they are spread: totals in every dimension or none,
@@ -464,6 +472,7 @@ def make_account(
     old_orchestrations: int = 0,
     archetypes: Sequence[str] | None = None,
     apps: int = 3,
+    groups: Sequence[Sequence[str]] = GROUPS,
     data_center: str = "01",
     moengage_total: str = "found",
     moengage_pages_when_empty: int = 0,
@@ -471,7 +480,8 @@ def make_account(
 ) -> Account:
     """Make an account; the same arguments make the same account.
 
-    `legacy_campaigns` counts per app (or gives one number an app), `density` is the share of possible days
+    `legacy_campaigns` counts per app (or gives one number an app), `groups` names the groups of transactional messages
+    of each app as far as it goes, `density` is the share of possible days
     that have numbers, `old_orchestrations` adds one-shots that ended before the data begin, `archetypes`
     limits the orchestrations to some of `ARCHETYPES`, `horizon` is the last day with numbers (yesterday).
     """
@@ -503,7 +513,8 @@ def make_account(
         name = APP_NAMES[index] if index < len(APP_NAMES) else f"App {index + 1}"
         key = NUMERIC_APP_KEY if index == 1 else f"sandbox-app-key-{index + 1}-{seed}"
         campaigns = [_legacy_campaign(account, index, n, count) for n in range(count)]
-        account.apps.append(LegacyApp(name, key, campaigns))
+        named = groups[index] if index < len(groups) else ()
+        account.apps.append(LegacyApp(name, key, campaigns, tuple(_group(account, group) for group in named)))
     parent: str | None = None
     for n in range(moengage_campaigns):
         # Two of five hang below the campaign before them.

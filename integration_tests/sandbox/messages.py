@@ -18,6 +18,7 @@ ENDPOINTS = (
     "batch_stats",
     "legacy_list",
     "legacy_stats",
+    "legacy_transactional_stats",
     "moengage_stats",
     "moengage_campaigns",
 )

@@ -118,7 +118,14 @@ class Sandbox:
             "batch_legacy": {
                 "use": "on",
                 "rest_api_key": account.legacy_rest_key,
-                "apps": [{"name": app.name, "api_key": app.key} for app in account.apps],
+                "apps": [
+                    {
+                        "name": app.name,
+                        "api_key": app.key,
+                        **({"transactional_group_ids": [group.id for group in app.groups]} if app.groups else {}),
+                    }
+                    for app in account.apps
+                ],
             },
             "moengage": {
                 "use": "on",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from .account import BATCH_METRICS, LEGACY_METRICS, PERFORMANCE, Account, Platforms, counts_once
+from .account import BATCH_METRICS, LEGACY_METRICS, PERFORMANCE, TRANSACTIONAL_METRICS, Account, Platforms, counts_once
 from .seeded import Block
 
 Record = dict[str, Any]
@@ -16,6 +16,7 @@ Config = Mapping[str, Any]
 # What the vendors' pages name.
 _OF_BATCH = frozenset(BATCH_METRICS["universal"])
 _OF_LEGACY = frozenset(LEGACY_METRICS)
+_OF_TRANSACTIONAL = frozenset(TRANSACTIONAL_METRICS)
 _OF_MOENGAGE = frozenset(name for names in PERFORMANCE.values() for name in names)
 
 
@@ -117,6 +118,17 @@ def _legacy_campaign_stats(account: Account, config: Config, first: date, last: 
                 yield record
 
 
+def _legacy_transactional_stats(account: Account, config: Config, first: date, last: date) -> Iterator[Record]:
+    named = [app.get("transactional_group_ids") or () for app in config["batch_legacy"]["apps"]]
+    for (name, app, _), wanted in zip(_configured_apps(account, config), named, strict=True):
+        for group in app.groups:
+            if group.id not in [str(one).strip() for one in wanted]:
+                continue
+            for day, numbers in account.transactional_days(app, group, first, last):
+                identity = {"app": name, "group_id": group.id, "date": day.isoformat()}
+                yield {**identity, **_columns(numbers, _OF_TRANSACTIONAL)}
+
+
 def _moengage_campaigns(account: Account, config: Config, first: date, last: date) -> Iterator[Record]:
     for campaign in account.moengage_campaigns:
         item = _with_moments(campaign.item, "campaign_start_time")
@@ -162,6 +174,7 @@ STREAMS: dict[str, Callable[[Account, Config, date, date], Iterator[Record]]] = 
     "orchestration_stats": _orchestration_stats,
     "legacy_campaigns": _legacy_campaigns,
     "legacy_campaign_stats": _legacy_campaign_stats,
+    "legacy_transactional_stats": _legacy_transactional_stats,
     "moengage_campaigns": _moengage_campaigns,
     "moengage_campaign_stats": _moengage_campaign_stats,
 }
@@ -170,6 +183,7 @@ PRIMARY_KEYS: dict[str, tuple[str, ...]] = {
     "orchestration_stats": ("orchestration_id", "date"),
     "legacy_campaigns": ("app", "campaign_token"),
     "legacy_campaign_stats": ("app", "campaign_token", "date"),
+    "legacy_transactional_stats": ("app", "group_id", "date"),
     "moengage_campaigns": ("campaign_id",),
     "moengage_campaign_stats": ("date", "campaign_id", "platform", "locale", "variation"),
 }

@@ -51,7 +51,11 @@ def day_of(stream: str, key: RowKey) -> date:
 
 def campaign_of(stream: str, key: RowKey) -> str:
     """The campaign of a row."""
-    name = {"orchestration_stats": "orchestration_id", "legacy_campaign_stats": "campaign_token"}
+    name = {
+        "orchestration_stats": "orchestration_id",
+        "legacy_campaign_stats": "campaign_token",
+        "legacy_transactional_stats": "group_id",
+    }
     column = name.get(stream, "campaign_id")
     return str(key[PRIMARY_KEYS[stream].index(column)])
 

@@ -23,9 +23,13 @@ LIES = (
 ODDITIES = ("rows_twice", "numbers_as_text", "whole_floats", "too_large_number", "half_pair", "total_too_high")
 # The vendor's data changes while it is read: a campaign is deleted, a list does not know the newest one yet.
 CHANGES = ("deleted_while_read", "stale_list")
-ENDPOINTS = ("batch_list", "batch_stats", "legacy_list", "legacy_stats", "moengage_campaigns", "moengage_stats")
+ENDPOINTS = (
+    *("batch_list", "batch_stats", "legacy_list", "legacy_stats", "legacy_transactional_stats"),
+    *("moengage_campaigns", "moengage_stats"),
+)
 LISTS = ("batch_list", "legacy_list", "moengage_campaigns")
-STATISTICS = ("batch_stats", "legacy_stats", "moengage_stats")
+OF_BATCH = ("batch_stats", "legacy_stats", "legacy_transactional_stats")
+STATISTICS = (*OF_BATCH, "moengage_stats")
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "empty_page": LISTS,
     "short_page": ("legacy_list", "moengage_campaigns"),
@@ -38,8 +42,8 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "fewer_campaigns": ("moengage_stats",),
     "empty_day": ("moengage_stats",),
     "null_rows": STATISTICS,
-    "rows_twice": ("batch_stats", "legacy_stats"),
-    "rows_contradict": ("batch_stats", "legacy_stats"),
+    "rows_twice": OF_BATCH,
+    "rows_contradict": OF_BATCH,
     "numbers_as_text": STATISTICS,
     "whole_floats": STATISTICS,
     "too_large_number": STATISTICS,
@@ -47,7 +51,7 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "total_too_high": ("moengage_stats",),
     "deleted_while_read": ("batch_stats", "legacy_stats"),
     "stale_list": LISTS,
-    "key_missing": ("batch_list", "batch_stats", "legacy_stats", "moengage_stats"),
+    "key_missing": ("batch_list", *STATISTICS),
 }
 KINDS = (*STATUSES, *WIRE, *BODIES, *LIES, *ODDITIES, *CHANGES)
 # What a refusal for being too often says about the wait.
@@ -158,6 +162,7 @@ class History:
     apps: int = 1
     legacy_campaigns: int = 1
     legacy_in_dev_mode: int = 0
+    groups: int = 0
     moengage_campaigns: int = 1
     moengage_total: str = "found"
     moengage_pages_when_empty: int = 0

@@ -85,6 +85,7 @@ def histories(draw: st.DrawFn) -> History:
         first_archetype=draw(st.integers(0, 29)),
         apps=draw(st.integers(1, 2)),
         legacy_campaigns=draw(st.integers(0, 4)),
+        groups=draw(st.sampled_from((0, 0, 1, 3))),
         legacy_in_dev_mode=draw(st.sampled_from((0, 0, 0, 0, 100, 150))),
         moengage_campaigns=draw(st.sampled_from((1, 0, 3, 8, 10, 11, 15, 16, 23))),
         moengage_total=draw(st.sampled_from(("found", "asked"))),

@@ -128,7 +128,7 @@ class Weather:
         endpoint, query = route.endpoint, call.query
         if endpoint == "batch_stats":
             return (endpoint, query.get("orchestration_id", [""])[0])
-        if endpoint == "legacy_stats":
+        if endpoint in ("legacy_stats", "legacy_transactional_stats"):
             return (endpoint, route.app, route.token)
         if endpoint == "batch_list":
             cursor = query.get("from", [""])[0]
@@ -471,6 +471,9 @@ def targets_of(
         ],
         "legacy_stats": [("legacy_stats", *token) for token in tokens if token in has_rows["legacy_campaign_stats"]]
         or [("legacy_stats", *token) for token in tokens],
+        "legacy_transactional_stats": [
+            ("legacy_transactional_stats", app.name, group.id) for app in account.apps for group in app.groups
+        ],
         "moengage_campaigns": [("moengage_campaigns", page) for page in range(1, pages["moengage_campaigns"] + 1)],
         "moengage_stats": [
             ("moengage_stats", day, page, ids)

@@ -5,6 +5,7 @@ Titles, bounds and places in the dashboard come from the specification: this mod
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,8 @@ from source_campaign_stats.settings.vendor import Vendor
 
 # A configuration of hundreds of apps can be wrong in hundreds of places.
 _MOST_AT_ONCE = 20
+# Control characters, halves of characters, and what ends a line or a paragraph.
+_IN_NO_LINE = ("Cc", "Cs", "Zl", "Zp")
 # What looks like a date or a time zone is quoted; anything else could be a key.
 _LIKE_A_DATE = re.compile(r"[0-9]{1,8}|(?=.*[-/. ])[0-9][0-9/. :TZ+-]{1,28}")
 _LIKE_A_TIME_ZONE = re.compile(r"(?!.{33})[A-Za-z]{1,14}(/[A-Za-z_-]{1,14})*([+-][0-9]{1,2}(:?[0-9]{2})?)?")
@@ -104,7 +107,9 @@ def _setting_complaints(
         elif is_credential(name, schema, vendor):
             yield from map(_Complaint, _credential_complaints(value, schema, label))
         elif schema["type"] == "array" and schema["items"]["type"] == "object":
-            yield from _entry_complaints(value, schema, label)
+            yield from _entry_complaints(value, schema, label, vendor)
+        elif vendor and name in vendor.free_texts:
+            yield from map(_Complaint, _free_text_complaints(value, label))
         else:
             yield from map(_Complaint, _value_complaints(value, schema, label))
 
@@ -121,7 +126,7 @@ def _credential_complaints(value: Any, schema: Schema, label: str) -> Iterator[s
         )
 
 
-def _entry_complaints(entries: Any, schema: Schema, label: str) -> Iterator[_Complaint]:
+def _entry_complaints(entries: Any, schema: Schema, label: str, vendor: Vendor | None) -> Iterator[_Complaint]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         yield _Complaint(
             f"{label} has to be a list of entries, each with settings of its own. {first_sentence(schema)}"
@@ -135,7 +140,7 @@ def _entry_complaints(entries: Any, schema: Schema, label: str) -> Iterator[_Com
                 f"{' and '.join(swapped)}{place} seem to be swapped. Put each into the place of the other."
             )
         else:
-            yield from _setting_complaints(entry, settings, required_of(schema["items"]), place)
+            yield from _setting_complaints(entry, settings, required_of(schema["items"]), place, vendor)
 
 
 def _swapped(entry: Mapping[str, Any], settings: Mapping[str, Schema]) -> list[str]:
@@ -181,6 +186,13 @@ def _value_complaints(value: Any, schema: Schema, label: str) -> Iterator[str]:
         yield f"{label} contains an id with quotation marks or brackets. Enter it without them."
     elif any("://" in item for item in value):
         yield f"{label} contains an address. Enter the id alone."
+
+
+def _free_text_complaints(value: Any, label: str) -> Iterator[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        yield f"{label} has to be a list of texts."
+    elif any(unicodedata.category(character) in _IN_NO_LINE for item in value for character in item):
+        yield f"{label} contains a line break or a character that no text has. Enter one per line."
 
 
 def _misplaced_keys(config: Mapping[str, Any], specification: Schema) -> Iterator[_Complaint]:

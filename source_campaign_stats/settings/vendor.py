@@ -30,14 +30,15 @@ class Probe:
 class NamedIds:
     """Ids that a person typed, and the list that has them if they are right.
 
-    `stream` lists them in its `column`, in the slices of `partition`; `statistics` is the stream that asks for them by
-    name, if one does. `what` is what the setting is called. `nothing_else` says that only these are read.
+    `stream` lists them in its `column`, in the slices of `partition`; None: no list has them. `statistics` is the
+    stream that asks for them by name, if one does. `what` is what the setting is called. `nothing_else` says that only
+    these are read.
     """
 
     ids: Sequence[str]
     what: str
-    stream: str
     column: str
+    stream: str | None = None
     partition: Mapping[str, Any] = field(default_factory=dict)
     statistics: str | None = None
     nothing_else: bool = False
@@ -71,7 +72,8 @@ class Vendor:
     of which each alone is right and yields what is wrong with them together; `keys_in_headers` gives the forms in which
     a key is sent, beside the key itself; `first_sync` takes the settings and the days to read, and says what the first
     sync of them costs; `named_ids` gives the ids in the settings that a list can know or not know; `paces` gives the
-    pace of each statistics stream.
+    pace of each statistics stream. `free_texts` are the lists whose entries can be any text, and no ids; `needs` says
+    for a stream that is only there with some setting what to do for it.
     """
 
     name: str
@@ -82,3 +84,5 @@ class Vendor:
     first_sync: Callable[[Settings, int], str] = lambda settings, days: ""
     named_ids: Callable[[Settings], list[NamedIds]] = lambda settings: []
     paces: Callable[[Settings], Mapping[str, Pace]] = lambda settings: {}
+    free_texts: frozenset[str] = frozenset()
+    needs: Mapping[str, str] = field(default_factory=dict)

@@ -39,7 +39,10 @@ _BYTES_OF_A_STATE = 16_000
 
 @dataclass(frozen=True)
 class Asked:
-    """What the settings and the clock say of a statistics stream: the days to ask for, how many slices at once."""
+    """What the settings and the clock say of a statistics stream: the days to ask for, how many slices at once.
+
+    `step` is how many days one request can ask for; None: any number.
+    """
 
     stream_name: str
     cursor_field: str
@@ -50,6 +53,7 @@ class Asked:
     earliest: date | None = None
     at_once: int = 1
     pace: Pace | None = None
+    step: timedelta | None = None
 
     def window_after(self, reached: date | None) -> Window | None:
         """The days of a sync after one that read up to `reached`."""
@@ -271,7 +275,8 @@ class CampaignCursor(StatisticsCursor):
             pace=asked.pace,
             way_out=router.way_out,
             known=given.owed.keys(),
-            can_be_alone=True,
+            can_be_alone=router.can_be_alone,
+            step=asked.step,
         )
         super().__init__(asked, states, outcomes)
         self._router = router
@@ -327,7 +332,11 @@ class CampaignCursor(StatisticsCursor):
             raise in_plain_words(error, f"{self._name}: the list of campaigns could not be read") from error
         listed = {key_of_slice(one) for one in slices}
         for key in self._owed.keys() - listed:
-            LOGGER.info("%s: %s owes nothing any more: it is not listed, or to be skipped", self._name, ", ".join(key))
+            LOGGER.info(
+                "%s: %s owes nothing any more: it is not listed, or the settings leave it out",
+                self._name,
+                ", ".join(key),
+            )
             del self._owed[key]
         return [self._from_the_day_owed(one) for one in sorted(slices, key=_place_of)]
 
@@ -394,17 +403,15 @@ class CampaignCursor(StatisticsCursor):
             self._enter_the_missing(lambda _: True)
             self._phase = None
         if new := self.outcomes.missing.keys() - set(self.outcomes.known):
-            self._ask_the_list_about(new)
+            self._ask_whether_they_exist(new)
         if self._day:
             self._states.set(StreamState(self._day, dict(self._owed)))
         self._end_if_missing()
 
-    def _ask_the_list_about(self, missing: Collection[Key]) -> None:
-        """Reads the list once more: a campaign that it does not have any more was deleted."""
-        LOGGER.info("%s: the list is read once more, for the campaigns that are missing", self._name)
+    def _ask_whether_they_exist(self, missing: Collection[Key]) -> None:
+        """A campaign that the list does not have any more was deleted."""
         try:
-            self._router.read_list_anew()
-            there = self._router.exist(missing)
+            there = self._router.still_exist(missing)
         except Exception as error:
             told = in_plain_words(error, f"{self._name}: the list of campaigns could not be read again")
             LOGGER.warning("%s The campaigns stay missing.", told)

@@ -33,7 +33,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 from source_campaign_stats.http.session import follow_no_redirection, know_each_try, tell_a_broken_way
 from source_campaign_stats.settings.clock import today
 from source_campaign_stats.settings.vendor import NamedIds, Pace
-from source_campaign_stats.sync.campaigns import CampaignRouter
+from source_campaign_stats.sync.campaigns import CampaignRouter, ListedCampaigns
 from source_campaign_stats.sync.cursor import Asked, CampaignCursor, DayCursor, StateOutput, StatisticsCursor
 from source_campaign_stats.sync.engine import OutputQueue
 from source_campaign_stats.sync.lists import ListReader
@@ -87,7 +87,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     def create_custom_component(self, model: Any, config: Config, **kwargs: Any) -> Any:
         """A router reads its list through the same reader as the list's own stream."""
         component = super().create_custom_component(model, config, **kwargs)
-        if isinstance(component, CampaignRouter):
+        if isinstance(component, ListedCampaigns):
             component.list_reader = self._lists[component.campaigns.name]
         return component
 
@@ -127,14 +127,13 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
 
     def lookup_of(self, named: NamedIds) -> Lookup:
         """How the ids that a person named are looked up, with what the streams of this factory have read."""
+        statistics = self._readers.get(named.statistics or "")
+        if named.stream is None:
+            return Lookup(named, None, [], statistics)
         partitions = self._streams[named.stream].generate_partitions()
         slices = [cast(StreamSlice, partition.to_slice()) for partition in partitions]
-        return Lookup(
-            named,
-            self._lists[named.stream],
-            [part for part in slices if named.partition.items() <= part.partition.items()],
-            self._readers[named.statistics].seen if named.statistics in self._readers else set(),
-        )
+        wanted = [part for part in slices if named.partition.items() <= part.partition.items()]
+        return Lookup(named, self._lists[named.stream], wanted, statistics)
 
     def create_http_requester(
         self, model: HttpRequester, config: Config, *args: Any, **kwargs: Any
@@ -187,6 +186,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
             lookback=_days(model.lookback_window, config),
             earliest=_day(earliest, config) if earliest else None,
             at_once=self._at_once,
+            step=_days(model.step, config) if model.step else None,
             pace=self._paces.get(stream_name),
         )
         states = StateOutput(stream_name, model.cursor_field, self._states, self._output)
@@ -194,15 +194,15 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         return CampaignCursor(settings, states, router) if router else DayCursor(settings, states)
 
 
-def slices_at_once(workers: int, vendors: int) -> int:
-    """How many slices of one vendor are under way: a share of the workers, so that no vendor waits for another.
+def slices_at_once(workers: int, streams: int) -> int:
+    """How many slices of one statistics stream are under way: a share of the workers, so that none waits for another.
 
     With one crowd of workers, all of them would queue for the slowest vendor's budget while the others idle. Each
-    vendor's statistics keep one worker busy with handing out slices. A vendor alone has half of the workers: wide
-    answers that came wait in memory, and more of them make no sync faster (docs/performance.md).
-    Example: 20 workers and 3 vendors -> 5; 20 workers and 1 vendor -> 10.
+    stream keeps one worker busy with handing out slices. A stream alone has half of the workers: wide answers that
+    came wait in memory, and more of them make no sync faster (docs/performance.md).
+    Example: 20 workers and 3 streams -> 5; 20 workers and 1 stream -> 10.
     """
-    return max(min((workers - vendors) // vendors, workers // 2), 1)
+    return max(min((workers - streams) // streams, workers // 2), 1)
 
 
 def _rendered(template: Any, config: Config) -> str:
@@ -214,5 +214,5 @@ def _day(template: Any, config: Config) -> date:
 
 
 def _days(template: Any, config: Config) -> timedelta:
-    """`P30D` as a duration; a lookback is always told in days."""
+    """`P30D` as a duration; a lookback or a step is always told in days."""
     return timedelta(days=int(_rendered(template, config).removeprefix("P").removesuffix("D")))

@@ -10,6 +10,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_campaign_stats.output.errors import config_error
 from source_campaign_stats.settings.vendor import NamedIds
 from source_campaign_stats.sync.lists import ListReader
+from source_campaign_stats.sync.slices import SliceReader
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -18,24 +19,34 @@ _MOST_IDS_IN_A_LINE = 20
 
 @dataclass(frozen=True)
 class Lookup:
-    """Named ids, the reader and the slices of the list that has them, and those that had a row of statistics."""
+    """Named ids, the reader and the slices of the list that has them, and the reader of their statistics.
+
+    Without the reader of a list nobody knows whether an id exists.
+    """
 
     named: NamedIds
-    reader: ListReader
+    reader: ListReader | None
     slices: Sequence[StreamSlice]
-    seen: set[str]
+    statistics: SliceReader | None
 
     @property
     def is_free(self) -> bool:
         """Whether the list was read in this sync anyway."""
-        return all(map(self.reader.has_read, self.slices))
+        return self.reader is not None and all(map(self.reader.has_read, self.slices))
+
+    @property
+    def seen(self) -> set[str]:
+        """The ids that had a row of statistics."""
+        return self.statistics.seen_in(self.named.partition) if self.statistics else set()
 
     @property
     def unseen(self) -> list[str]:
-        return [one for one in self.named.ids if one not in self.seen]
+        seen = self.seen
+        return [one for one in self.named.ids if one not in seen]
 
     def unknown(self) -> list[str]:
         """The ids that neither the list nor the statistics have; asks for the list if it was not read."""
+        assert self.reader is not None
         listed = {record.data[self.named.column] for part in self.slices for record in self.reader.whole_slice(part)}
         return [one for one in self.unseen if one not in listed]
 
@@ -59,7 +70,8 @@ def _told(lookup: Lookup, read: Sequence[str], may_ask: bool) -> list[str]:
     """The ids that no list has, after the log has named them."""
     named = lookup.named
     is_asked_by_name = named.statistics in read
-    if not (may_ask or lookup.is_free or (is_asked_by_name and not lookup.seen)):
+    can_ask = lookup.reader is not None and (may_ask or lookup.is_free or (is_asked_by_name and not lookup.seen))
+    if not can_ask:
         if is_asked_by_name and lookup.unseen:
             LOGGER.warning(
                 "%s: no rows came for %s. Check these ids if you expect some.", named.what, _some(lookup.unseen)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import Enum
 
 from airbyte_cdk.models import FailureType
@@ -14,6 +15,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.output.errors import SaidLastError, traced
 from source_campaign_stats.settings.vendor import Pace
+from source_campaign_stats.sync.days import windows_of
 from source_campaign_stats.sync.rows import key_of_slice, label
 from source_campaign_stats.sync.state import Key
 
@@ -72,6 +74,8 @@ class Outcomes:
     can_be_alone: bool = False
     # None: the first answer shows it.
     calls_a_slice: int | None = 1
+    # So many days are asked with one request: a slice of more days takes several, and is still one slice.
+    step: timedelta | None = None
     read: int = 0
     records: int = 0
     missing: dict[Key, str] = field(default_factory=dict)
@@ -115,10 +119,10 @@ class Outcomes:
             self.planned = (self.planned or 0) + len(slices)
             self.slices = [*self.slices, *slices]
         if self.calls_a_slice:
-            self._tell_the_cost(len(slices), self.calls_a_slice)
+            windows = sum(len(windows_of(one, self.step)) for one in slices) if self.step else len(slices)
+            self._tell_the_cost(windows * self.calls_a_slice)
 
-    def _tell_the_cost(self, slices: int, calls_a_slice: int) -> None:
-        calls = slices * calls_a_slice
+    def _tell_the_cost(self, calls: int) -> None:
         if calls and self.pace:
             LOGGER.info(
                 "%s: %s requests, which take about %s",
@@ -157,7 +161,7 @@ class Outcomes:
                 self._fates[key] = outcome.fate
                 if self.calls_a_slice is None:
                     self.calls_a_slice = outcome.calls
-                    self._tell_the_cost(self.planned or 0, outcome.calls)
+                    self._tell_the_cost((self.planned or 0) * outcome.calls)
                 self._log_progress(label(stream_slice))
                 return None
             self._fates[key] = outcome.fate

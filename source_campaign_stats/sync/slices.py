@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from airbyte_cdk.sources.types import Record, StreamSlice
 from source_campaign_stats.http.tries import Patience, patience
 from source_campaign_stats.output.errors import ItemRefusedError, WaitTooLongError, in_plain_words, is_about_a_limit
 from source_campaign_stats.output.lines import in_lines
-from source_campaign_stats.sync.days import FIRST_DAY, LAST_DAY
+from source_campaign_stats.sync.days import FIRST_DAY, LAST_DAY, windows_of
 from source_campaign_stats.sync.outcome import Fate, Outcome, Outcomes
 from source_campaign_stats.sync.rows import key_of_slice, label, latest_of_each_group, records_of, subject
 
@@ -37,9 +38,9 @@ class SliceReader(Retriever):
     primary_key: list[str]
     places: threading.Semaphore
     as_lines: bool = False
-    # The column of the ids that a person named, and those of them that had a row.
+    # The column of the ids that a person named, and those of them that had a row, by the partition that had it.
     named_column: str | None = None
-    seen: set[str] = field(default_factory=set)
+    _seen: defaultdict[frozenset[tuple[str, Any]], set[str]] = field(default_factory=lambda: defaultdict(set))
     _one_asks_for_another: threading.Lock = field(default_factory=threading.Lock)
 
     def read_records(
@@ -51,6 +52,10 @@ class SliceReader(Retriever):
             yield from in_lines(rows, self.outcomes.stream_name, stream_slice) if self.as_lines else rows
         finally:
             self.places.release()
+
+    def seen_in(self, partition: Mapping[str, Any]) -> set[str]:
+        """The ids that had a row, in the slices that have at least this partition."""
+        return set().union(*(ids for seen_in, ids in self._seen.copy().items() if partition.items() <= seen_in))
 
     def _rows(self, stream_slice: StreamSlice) -> Generator[Record, None, None]:
         """The rows of a slice; when the last one was taken, its outcome is settled. Raises what ends the stream."""
@@ -74,14 +79,15 @@ class SliceReader(Retriever):
     def _asked(self, stream_slice: StreamSlice) -> Generator[Record, None, Outcome]:
         records = 0
         try:
-            if self.outcomes.has_ended:
-                return Outcome(Fate.NOT_ASKED)
-            for record in self._each_once(stream_slice):
+            for part in self._parts(stream_slice):
                 if self.outcomes.has_ended:
-                    # No further page either: the stream has failed whatever comes.
                     return Outcome(Fate.NOT_ASKED)
-                records += 1
-                yield record
+                for record in self._each_once(part):
+                    if self.outcomes.has_ended:
+                        # No further page either: the stream has failed whatever comes.
+                        return Outcome(Fate.NOT_ASKED)
+                    records += 1
+                    yield record
         except ItemRefusedError as error:
             return Outcome(Fate.REFUSED, message=error.message)
         except Exception as error:
@@ -105,7 +111,7 @@ class SliceReader(Retriever):
             )
             try:
                 with self._patience(1, []):
-                    next(iter(records_of(self.retriever, other)), None)
+                    next(iter(records_of(self.retriever, self._parts(other)[0])), None)
             except ItemRefusedError:
                 return broken
             except Exception as error:
@@ -114,15 +120,24 @@ class SliceReader(Retriever):
                 return Outcome(Fate.FAILED, error=told if is_about_all else broken.error)
             return broken
 
+    def _parts(self, stream_slice: StreamSlice) -> list[StreamSlice]:
+        """The slice as the requests that it takes."""
+        if self.outcomes.step is None:
+            return [stream_slice]
+        windows = windows_of(stream_slice, self.outcomes.step)
+        partition, extra_fields = stream_slice.partition, dict(stream_slice.extra_fields)
+        return [StreamSlice(partition=partition, cursor_slice=w.as_slice(), extra_fields=extra_fields) for w in windows]
+
     def _each_once(self, stream_slice: StreamSlice) -> Iterable[Record]:
         first, last = stream_slice[FIRST_DAY], stream_slice[LAST_DAY]
         keys = set()
+        seen = self._seen[frozenset(stream_slice.partition.items())] if self.named_column else set()
         repeats = 0
         key_of = itemgetter(*self.primary_key)
         for record in latest_of_each_group(records_of(self.retriever, stream_slice)):
             data = record.data
             if self.named_column:
-                self.seen.add(data[self.named_column])
+                seen.add(data[self.named_column])
             if not first <= data["date"] <= last:
                 continue
             key = key_of(data)

@@ -21,7 +21,7 @@ from source_campaign_stats.http.answers import Unreadable, decoded, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.output.errors import transient_error
 from source_campaign_stats.settings.vendor import NamedIds, Pace, Probe, Settings, Vendor
-from source_campaign_stats.sync.campaigns import CampaignRouter
+from source_campaign_stats.sync.campaigns import ListedCampaigns
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.state import Key
@@ -145,7 +145,7 @@ class OrchestrationStatsExtractor(RecordExtractor):
 
 
 @dataclass
-class OrchestrationsWithRows(CampaignRouter):
+class OrchestrationsWithRows(ListedCampaigns):
     """Names the orchestrations that can have rows in the window: a call for any other is wasted."""
 
     campaigns: AbstractStream

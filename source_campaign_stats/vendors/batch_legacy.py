@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
@@ -21,8 +22,8 @@ from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from source_campaign_stats.http.answers import decoded, taken
 from source_campaign_stats.output.errors import transient_error
 from source_campaign_stats.settings.vendor import NamedIds, Pace, Probe, Settings, Vendor
-from source_campaign_stats.sync.campaigns import CampaignRouter
-from source_campaign_stats.sync.days import Window
+from source_campaign_stats.sync.campaigns import CampaignRouter, ListedCampaigns
+from source_campaign_stats.sync.days import ONE_DAY, Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.state import Key
 from source_campaign_stats.vendors.fitting import columns_of, fitted, listed
@@ -36,8 +37,10 @@ _TIMESTAMPS = ("created_date", "push_time")
 _HALVES = ("false", "true", "false")
 _WALKS_OF_A_HALF = 3
 _PACE = Pace(58, 62)
-# What a day has beside its metrics.
-_NO_METRICS = {"date", "versions"}
+# Of one group of transactional messages: `step` of the manifest.
+_DAYS_OF_A_REQUEST = 178
+# So many groups are asked for at once by a check: the vendor's minute has room for some more.
+_GROUPS_OF_A_CHECK = 40
 
 
 @dataclass
@@ -50,7 +53,7 @@ class LegacyCampaignExtractor(RecordExtractor):
 
 
 class LegacyDays(msgspec.Struct):
-    """The statistics of a campaign, its days still text."""
+    """The statistics of a campaign or a group, its days still text."""
 
     detail: list[msgspec.Raw]
 
@@ -59,12 +62,24 @@ class LegacyDays(msgspec.Struct):
 class LegacyStatsExtractor(RecordExtractor):
     """The days of a campaign, one record each; the API sends every day each time."""
 
+    stream_name: ClassVar[str] = "legacy_campaign_stats"
+    # What a day has beside its metrics.
+    no_metrics: ClassVar[Set[str]] = {"date", "versions"}
+
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
-        known = documented_metrics("legacy_campaign_stats") | _NO_METRICS
-        columns = columns_of("legacy_campaign_stats")
+        known = documented_metrics(self.stream_name) | self.no_metrics
+        columns = columns_of(self.stream_name)
         shape = partial(map, partial(legacy_day_record, known=known))
         for day in taken(decoded(response, LegacyDays).detail):
             yield from fitted([day], shape, columns)
+
+
+@dataclass
+class TransactionalStatsExtractor(LegacyStatsExtractor):
+    """The days of a group of transactional messages, one record each."""
+
+    stream_name: ClassVar[str] = "legacy_transactional_stats"
+    no_metrics: ClassVar[Set[str]] = {"date"}
 
 
 @dataclass(frozen=True)
@@ -161,7 +176,7 @@ class OnlyConfiguredCampaigns(RecordFilter):
 
 
 @dataclass
-class CampaignsOfApps(CampaignRouter):
+class CampaignsOfApps(ListedCampaigns):
     """Names the campaigns to ask: those configured for an app, else those that the app's list has.
 
     The partition holds the app's name and never its key, because a partition can be printed. Campaigns in dev
@@ -211,6 +226,23 @@ class CampaignsOfApps(CampaignRouter):
         return set(self.config["batch_legacy"].get("skip_campaign_tokens", []))
 
 
+@dataclass
+class GroupsOfApps(CampaignRouter):
+    """Names the groups of transactional messages that the settings name: no list has them."""
+
+    config: Config
+    unit: ClassVar[str] = "groups"
+    way_out: ClassVar[str] = (
+        'If they stay missing, check them under "Transactional groups" of the app, or remove them there.'
+    )
+
+    def slices_within(self, window: Window, owed: Collection[Key] = ()) -> list[StreamSlice]:
+        return [
+            StreamSlice(partition={"app": app, "group_id": group}, cursor_slice=window.as_slice())
+            for app, group in configured_groups(self.config["batch_legacy"])
+        ]
+
+
 def legacy_campaign_record(item: Mapping[str, Any]) -> dict[str, Any]:
     """A campaign as the API gives it, with timestamps in one form."""
     return with_timestamps(item, _TIMESTAMPS)
@@ -242,6 +274,11 @@ def configured_tokens(config: Config) -> dict[str, list[str]]:
     return {app["name"]: app["campaign_tokens"] for app in apps if app.get("campaign_tokens")}
 
 
+def configured_groups(settings: Settings) -> list[tuple[str, str]]:
+    """The groups of transactional messages that the apps name: `[("iOS", "welcome")]`."""
+    return [(app["name"], group) for app in settings["apps"] for group in app.get("transactional_group_ids", ())]
+
+
 def _slice(window: Window, app: str, token: str, item: Mapping[str, Any]) -> StreamSlice:
     return StreamSlice(
         partition={"app": app, "campaign_token": token},
@@ -251,8 +288,8 @@ def _slice(window: Window, app: str, token: str, item: Mapping[str, Any]) -> Str
 
 
 def _probes(settings: Settings, today: date) -> list[Probe]:
-    """One for each app, since each has a key of its own."""
-    return [
+    """One for each app, since each has a key of its own; a day of each group, since no list knows whether it exists."""
+    apps = [
         Probe(
             "legacy_campaigns",
             what=f', app "{app["name"]}"',
@@ -261,6 +298,23 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
             page={"next_page_token": ListPage(part=1)},
         )
         for app in settings["apps"]
+    ]
+    groups = configured_groups(settings)
+    if len(groups) > _GROUPS_OF_A_CHECK:
+        LOGGER.info(
+            "A check asks for %s of the %s transactional groups, because Batch allows 60 requests a minute. A sync "
+            "tells of the others.",
+            _GROUPS_OF_A_CHECK,
+            len(groups),
+        )
+    yesterday = Window(today - ONE_DAY, today - ONE_DAY).as_slice()
+    return apps + [
+        Probe(
+            "legacy_transactional_stats",
+            what=f', app "{app}", transactional group "{group}"',
+            stream_slice=StreamSlice(partition={"app": app, "group_id": group}, cursor_slice=yesterday),
+        )
+        for app, group in groups[:_GROUPS_OF_A_CHECK]
     ]
 
 
@@ -286,9 +340,17 @@ def _plain(name: str) -> str:
 
 
 def _first_sync(settings: Settings, days: int) -> str:
-    return (
+    campaigns = (
         "Batch MEP: one request for each campaign, however many days; "
         f"1,000 of them take about {in_words(_PACE.seconds_for(1000))}."
+    )
+    groups = len(configured_groups(settings))
+    if not groups:
+        return campaigns
+    requests_of_all = groups * math.ceil(days / _DAYS_OF_A_REQUEST)
+    return (
+        f"{campaigns} And {requests_of_all:,} for the transactional groups, one for each group and "
+        f"{_DAYS_OF_A_REQUEST} days; they take about {in_words(_PACE.seconds_for(requests_of_all))}."
     )
 
 
@@ -306,13 +368,28 @@ def _named_ids(settings: Settings) -> list[NamedIds]:
         for app in apps
         if app.get("campaign_tokens")
     ]
+    groups = [
+        NamedIds(
+            app["transactional_group_ids"],
+            what=f'"Transactional groups" of the app "{app["name"]}"',
+            column="group_id",
+            partition={"app": app["name"]},
+            statistics="legacy_transactional_stats",
+        )
+        for app in apps
+        if app.get("transactional_group_ids")
+    ]
     skipped = settings.get("skip_campaign_tokens")
     what = '"Campaigns to skip" of "Batch MEP (legacy)"'
-    return named + ([NamedIds(skipped, what, stream="legacy_campaigns", column="campaign_token")] if skipped else [])
+    return (
+        named
+        + groups
+        + ([NamedIds(skipped, what, stream="legacy_campaigns", column="campaign_token")] if skipped else [])
+    )
 
 
 def _paces(settings: Settings) -> dict[str, Pace]:
-    return {"legacy_campaign_stats": _PACE}
+    return {"legacy_campaign_stats": _PACE, "legacy_transactional_stats": _PACE}
 
 
 BATCH_LEGACY = Vendor(
@@ -323,4 +400,6 @@ BATCH_LEGACY = Vendor(
     first_sync=_first_sync,
     named_ids=_named_ids,
     paces=_paces,
+    free_texts=frozenset({"transactional_group_ids"}),
+    needs={"legacy_transactional_stats": 'Enter at least one group under "Transactional groups" of an app'},
 )
