@@ -27,7 +27,7 @@ APART = ("test_faults.py", "test_host.py", "test_limits.py", "test_resuming.py",
 
 
 def group_of(test: str) -> str:
-    """`integration_tests/test_dbt.py::test_a` -> `databases`: a file's tests belong together unless it is said above."""
+    """`integration_tests/test_dbt.py::test_a` -> `databases`: tests of a file belong together unless said above."""
     file = test.split("::")[0].rsplit("/", 1)[-1]
     if file in APART:
         return test
