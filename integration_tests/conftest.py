@@ -1,11 +1,11 @@
 """What the integration tests share: a small account with the vendors, and how a sync is compared with the truth."""
 
-import os
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from integration_tests.databases import Settings, find_postgresql, no_database, postgresql
 from integration_tests.process import Output, differences
@@ -15,28 +15,43 @@ from integration_tests.synced import Synced, synced_databases
 
 STREAMS = tuple(PRIMARY_KEYS)
 
-# Files that share something expensive run in one worker, one after the other, and begin first: they take longest.
+# Files that share something expensive run in one worker, one after the other.
 TOGETHER = {
     "databases": ("test_pyairbyte.py", "test_dbt.py", "test_queries.py"),
     "image": ("test_image.py", "test_standard_suite.py"),
 }
+# What takes longest begins first.
+LONGEST = ("databases", "image", "test_calls", "test_load", "test_demo")
 # Tests of these files need nothing of each other, and wait for budgets and time-outs most of the time.
 APART = ("test_faults.py", "test_host.py", "test_limits.py", "test_resuming.py", "test_sync.py", "test_way.py")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tells pytest-xdist (`--dist loadgroup`) which tests belong together: those of one file, unless said above."""
-    groups = {name: group for group, names in TOGETHER.items() for name in names}
-    ranks = {"databases": 0, "image": 1}
+def group_of(test: str) -> str:
+    """`integration_tests/test_dbt.py::test_a` -> `databases`: tests of a file belong together unless said above."""
+    file = test.split("::")[0].rsplit("/", 1)[-1]
+    if file in APART:
+        return test
+    return next((group for group, names in TOGETHER.items() if file in names), file.removesuffix(".py"))
 
+
+class Groups(LoadScopeScheduling):
+    """A worker runs a whole group. pytest-xdist 3.8 does not find its own groups in pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups | None:
+    return Groups(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
-        return 2 if item.path.name in APART else ranks.get(groups.get(item.path.name, ""), 3)
+        group = group_of(item.nodeid)
+        return LONGEST.index(group) if group in LONGEST else len(LONGEST) + (item.path.name not in APART)
 
-    for item in items:
-        if item.path.name not in APART and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(groups.get(item.path.name, item.path.stem)))
-    if os.environ.get("PYTEST_XDIST_WORKER"):
+    if getattr(config.option, "loadgroup", False):
         items.sort(key=rank)
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 import source_campaign_stats
+from integration_tests.synced import PYAIRBYTE
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.specification import required_of, settings_of
 from unit_tests.builders import cleaned, complaint
@@ -243,6 +245,10 @@ def test_every_make_command_that_a_page_names_exists(page: Path) -> None:
     assert set(named) - targets == set()
 
 
+def test_the_readme_installs_the_pyairbyte_that_its_lines_are_tested_with() -> None:
+    assert re.findall(r"pip install airbyte==(\S+)", text_of(README)) == [PYAIRBYTE]
+
+
 def test_the_readme_is_one_page() -> None:
     assert len(text_of(README).splitlines()) <= 120
 
@@ -332,6 +338,34 @@ def test_the_table_of_limits_has_the_budgets_of_the_manifest() -> None:
         calls, seconds = budget[-1]
         number = round(60 / seconds * (int(calls) if calls.isdigit() else 1))
         assert row[3].split(" ")[0] == str(number), row
+
+
+def test_the_examples_of_costs_follow_the_formulas_and_the_limits() -> None:
+    table = [line.strip("| ").split(" | ") for line in section(COSTS, "## Calls of a sync").splitlines()]
+    examples = [row for row in table if re.match(r"(small|medium|large):", row[0])]
+
+    # Orchestrations, asked at first, asked daily; apps, live, others; campaigns, with numbers on a day; years.
+    accounts = [(60, 40, 20, 1, 50, 0, 20, 10, 1), (1000, 400, 150, 3, 250, 50, 200, 60, 2)]
+    accounts.append((10000, 2500, 600, 6, 1900, 100, 1000, 300, 2))
+    for (text, *told), account in zip(examples, accounts, strict=True):
+        listed, first, daily, apps, live, others, campaigns, busy, years = account
+        half = [max(math.ceil((number - 1) / 99) + 1, 2) for number in (live, others)]
+        of_the_list = math.ceil(campaigns / 15) + campaigns // 15 + 2
+        pages, days = math.ceil(busy / 10), 365 * years
+        calls = [
+            *(math.ceil(listed / 100) + first, math.ceil(listed / 100) + daily),
+            apps * (half[0] + 2 * half[1] + live + others),
+            *(days * pages + of_the_list, 9 * pages + of_the_list),
+        ]
+        rates = [60 / 1.15, 60 / 1.15, 58 / 62 * 60, 97 / 62 * 60, 97 / 62 * 60]
+        assert told == [f"{n:,} calls, {minutes(n / a_minute)}" for n, a_minute in zip(calls, rates, strict=True)], text
+        assert set(re.findall(r"[\d,]*\d", text)) <= {f"{number:,}" for number in account}
+
+
+def minutes(number: float) -> str:
+    if number < 0.5:
+        return "under 1 min"
+    return f"{number:.0f} min" if number < 60 else f"{number // 60:.0f} h {number % 60:02.0f} min"
 
 
 def test_how_far_back_batch_goes_stands_in_one_place_and_is_what_is_asked() -> None:

@@ -15,6 +15,7 @@ import setuptools
 import yaml
 from packaging.requirements import Requirement
 
+from integration_tests.conftest import APART, TOGETHER, group_of
 from integration_tests.image import metadata as metadata_value
 from integration_tests.needs import needs_python_below
 from integration_tests.sandbox import Sandbox, make_account
@@ -109,6 +110,16 @@ def test_make_image_says_when_dockers_daemon_does_not_answer(tmp_path: Path) -> 
     assert ended.returncode == 1
     assert "docker is there, its daemon does not answer: `docker info` says why.\n" in ended.stderr
     assert "install docker, podman or buildah, or start the daemon" in ended.stderr
+
+
+def test_the_files_that_are_spread_over_workers_exist() -> None:
+    names = {*APART, *(name for files in TOGETHER.values() for name in files)}
+
+    assert {name for name in names if not (ROOT / "integration_tests" / name).exists()} == set()
+    assert group_of("integration_tests/test_dbt.py::test_a[b::c]") == group_of(
+        "integration_tests/test_queries.py::test_a"
+    )
+    assert group_of("integration_tests/test_sync.py::test_a") != group_of("integration_tests/test_sync.py::test_b")
 
 
 def test_the_suggested_streams_are_streams(metadata: dict[str, Any]) -> None:
