@@ -3,6 +3,8 @@
 import itertools
 import json
 import re
+import threading
+import time
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from types import SimpleNamespace
@@ -317,6 +319,37 @@ def test_a_checkpoint_comes_at_least_every_minute(monkeypatch: pytest.MonkeyPatc
     sync(cursor(router=Campaigns(NAMES)), until=10)
 
     assert len(printed()) >= 3
+
+
+def test_a_checkpoint_is_made_while_the_campaigns_under_way_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = cursor(router=Campaigns(NAMES))
+    slices = handed_out(days)
+    for part in slices[:7]:
+        close(days, part)
+    assert days.progress_that_is_due(lambda: True) is None, "a minute has not passed"
+    later = time.monotonic() + 60
+    monkeypatch.setattr(cursor_module.time, "monotonic", lambda: later)
+
+    assert days.progress_that_is_due(lambda: False) is None, "records or an older state wait to be printed"
+    message = days.progress_that_is_due(lambda: True)
+
+    assert message.state.stream.stream_state.under_way["place"][-1] == "c006"
+    assert days.progress_that_is_due(lambda: True) is None, "it was just made"
+    assert printed() == [], "whoever asked for it prints it"
+
+
+def test_no_checkpoint_is_made_while_a_worker_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = cursor(router=Campaigns(NAMES))
+    close(days, handed_out(days)[0])
+    later = time.monotonic() + 60
+    monkeypatch.setattr(cursor_module.time, "monotonic", lambda: later)
+    found: list[Any] = []
+    with days._closed:
+        asking = threading.Thread(target=lambda: found.append(days.progress_that_is_due(lambda: True)))
+        asking.start()
+        asking.join(5)
+
+    assert found == [None], "whoever prints does not wait for a worker that waits for the output"
 
 
 def test_the_day_of_the_last_whole_sync_stays_until_the_next_one_is_whole() -> None:

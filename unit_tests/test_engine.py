@@ -110,6 +110,17 @@ def test_a_stream_that_is_silent_for_long_repeats_its_state(seconds: list[float]
     assert output.items.get() is MESSAGE
 
 
+def test_a_state_that_says_more_comes_before_a_repeated_one(seconds: list[float]) -> None:
+    output = OutputQueue()
+    output.begins_with("stats", state_message("2026-11-18"))
+    newer = [state_message("2026-11-19")]
+    output.tells_progress("stats", lambda nothing_waits: newer.pop() if newer and nothing_waits() else None)
+    output.items.put(MESSAGE)
+    assert output.items.get() is MESSAGE, "what waits comes first"
+
+    assert day_of(output.items.get()) == "2026-11-19"
+
+
 @pytest.mark.parametrize("status", [AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE])
 def test_a_stream_that_is_done_gives_no_more_signs(seconds: list[float], status: AirbyteStreamStatus) -> None:
     output = OutputQueue()

@@ -249,6 +249,24 @@ def test_a_cursor_that_leads_back_once_is_survived(cep: BatchCep) -> None:
     assert ids(read(CONFIG, STREAM).succeeded()) == ["o0", "o1", "o2", "o3"]
 
 
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_page_that_brings_nothing_new_is_asked_again(cep: BatchCep, is_last: bool) -> None:
+    pages = [[orchestration(f"o{page}{number}") for number in range(3)] for page in range(2 if is_last else 3)]
+    cep.with_pages(*pages)
+    say = cep.list._say
+
+    def repeat_once(asked: Asked) -> Answer:
+        told = say(asked)
+        return Answer(told.body | {"orchestrations": pages[0]}) if len(cep.list.asked) == 2 else told
+
+    cep.list._say = repeat_once
+
+    sync = read(CONFIG, STREAM).succeeded()
+
+    assert sorted(ids(sync)) == sorted(item["id"] for page in pages for item in page)
+    assert len(cep.list.asked) == len(pages) + 1
+
+
 @pytest.mark.parametrize("items", [[], [orchestration("o1")]])
 def test_a_list_without_an_end_ends(cep: BatchCep, items: list[dict[str, Any]]) -> None:
     numbers = itertools.count()

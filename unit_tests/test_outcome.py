@@ -102,6 +102,24 @@ def test_more_than_a_hundred_are_not_about_single_campaigns() -> None:
     assert "More than 100 orchestrations" in str(told[-1])
 
 
+def test_what_was_owed_before_and_not_asked_yet_counts_among_the_hundred() -> None:
+    book = outcomes(300, known=tuple(f"k{number}" for number in range(MOST_OWED)))
+    read(book, "k0")
+
+    assert miss(book, "o1") is None
+    read(book, "r1")
+    assert "More than 100 orchestrations" in str(miss(book, "o2"))
+
+
+def test_what_is_refused_after_the_end_is_not_remembered() -> None:
+    book = outcomes()
+    fail(book, "o1", "the vendor is down")
+
+    assert miss(book, "o2") is None
+    assert book.missing == {}
+    assert book.fate_of(("o2",)) is Fate.NOT_ASKED
+
+
 def test_missing_campaigns_are_told_together_when_all_others_were_read() -> None:
     book = outcomes(3)
     miss(book, "o1", "contact Batch")

@@ -13,6 +13,7 @@ from source_campaign_stats.http.answers import Unreadable
 from source_campaign_stats.http.tries import tries_of
 from source_campaign_stats.output.errors import (
     ItemRefusedError,
+    UnfitValueError,
     WaitTooLongError,
     config_error,
     traced,
@@ -343,6 +344,32 @@ def test_a_campaign_that_was_missing_before_is_asked_twice_at_most_and_no_other_
     assert read(reader, campaign("o1")) == []
     assert found == [2]
     assert [*reader.outcomes.missing] == [("o1",)]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_value_that_does_not_fit_is_asked_again_once(times: int) -> None:
+    left = [UnfitValueError("sent", "many", "a whole number")] * times
+
+    def say(stream_slice: StreamSlice) -> Iterable[dict[str, Any]]:
+        yield {"id": "o1", "date": "2026-11-02"}
+        if stream_slice["id"] == "o1" and left:
+            raise left.pop()
+        yield {"id": "o1", "date": "2026-11-03"}
+
+    reader = slices_of(Vendor(say))
+    reader.outcomes.slices = [campaign(name) for name in ("o1", "o2")]
+
+    dates = [record["date"] for record in read(reader, campaign("o1"))]
+
+    assert dates == ["2026-11-02", "2026-11-03"][: 3 - times], "each row once"
+    assert [*reader.outcomes.missing] == ([("o1",)] if times == 2 else [])
+
+
+def test_a_list_with_an_item_that_does_not_fit_once_is_read_again_and_whole() -> None:
+    answers = [[{"id": 1}, Unreadable({"id": 2}, "odd")], [{"id": 1}, {"id": 2}]]
+    reader = list_of(Vendor(lambda _: answers.pop(0)))
+
+    assert read(reader, a_slice()) == [{"id": 1}, {"id": 2}]
 
 
 def test_a_slice_whose_reader_fails_half_way_does_not_count_as_read() -> None:
