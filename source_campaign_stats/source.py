@@ -11,8 +11,11 @@ from airbyte_cdk.models import (
     AirbyteConnectionStatus,
     AirbyteMessage,
     AirbyteStateMessage,
+    AirbyteStreamStatus,
+    AirbyteStreamStatusTraceMessage,
     ConfiguredAirbyteCatalog,
     FailureType,
+    StreamDescriptor,
     Type,
 )
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
@@ -38,7 +41,7 @@ from source_campaign_stats.settings.complaints import complaints
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.notes import first_sync, warnings
 from source_campaign_stats.settings.vendor import NamedIds, Pace
-from source_campaign_stats.sync.engine import OutputQueue, read_concurrently
+from source_campaign_stats.sync.engine import OutputQueue, read_concurrently, verdict
 from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
 from source_campaign_stats.sync.named import raise_for_unknown_ids
 from source_campaign_stats.sync.state import raise_for_foreign_states
@@ -146,15 +149,40 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             ConcurrencyLevel, self.resolved_manifest["concurrency_level"], self._settings
         ).get_concurrency_level()
         lookups = [factory.lookup_of(named) for named in self._named_ids]
+        # What they say of their end depends on the ids that a person named.
+        in_question = {
+            named.statistics if named.statistics in wanted else named.stream
+            for named in self._named_ids
+            if named.nothing_else
+        }
+        ended: list[AirbyteMessage] = []
         try:
             for message in read_concurrently(streams, workers, output):
-                yield self._without_secrets(message)
+                status = message.trace.stream_status if message.trace else None
+                if (
+                    status
+                    and status.status == AirbyteStreamStatus.COMPLETE
+                    and status.stream_descriptor.name in in_question
+                ):
+                    ended.append(message)
+                else:
+                    yield self._without_secrets(message)
         except AirbyteTracedException:
             # What failed is told already, and unknown ids can be the reason of it.
             with suppress(AirbyteTracedException):
                 raise_for_unknown_ids([lookup for lookup in lookups if lookup.is_free], wanted)
+            yield from ended
             raise
-        raise_for_unknown_ids(lookups, wanted)
+        try:
+            raise_for_unknown_ids(lookups, wanted)
+        except AirbyteTracedException as error:
+            names = [_completed(message.trace.stream_status) for message in ended if message.trace]
+            for name, message in zip(names, ended, strict=True):
+                yield error.as_airbyte_message(StreamDescriptor(name=name))
+                message.trace.stream_status.status = AirbyteStreamStatus.INCOMPLETE  # type: ignore[union-attr]
+                yield message
+            raise (verdict(dict.fromkeys(names, error.failure_type), len(wanted)) if names else error) from None
+        yield from ended
 
     @property
     def _number_of_statistics(self) -> int:
@@ -251,3 +279,9 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         elif message.type == Type.LOG and message.log:
             message.log.message = redact(message.log.message, self._secrets)
         return message
+
+
+def _completed(status: AirbyteStreamStatusTraceMessage | None) -> str:
+    """The stream that a status says is complete; an empty text for any other status."""
+    is_complete = status is not None and status.status == AirbyteStreamStatus.COMPLETE
+    return status.stream_descriptor.name if status is not None and is_complete else ""

@@ -441,6 +441,16 @@ class Sync:
             if message.type == Type.TRACE and message.trace and message.trace.error
         ]
 
+    def status(self, stream: str) -> str | None:
+        """The last status of a stream."""
+        statuses = [
+            message.trace.stream_status
+            for message in self.messages
+            if message.type == Type.TRACE and message.trace and message.trace.stream_status
+        ]
+        found = [status.status.value for status in statuses if status.stream_descriptor.name == stream]
+        return found[-1] if found else None
+
     def errors_of(self, stream: str) -> list[str]:
         return [
             message.trace.error.message

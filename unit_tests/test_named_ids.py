@@ -66,7 +66,11 @@ def test_a_sync_of_nothing_but_unknown_ids_fails(moengage: MoEngage, streams: li
 
     sync = read(moengage_of("wrong", "worse"), *streams)
 
-    assert 'any of the ids in "Campaign ids" of "MoEngage"' in str(sync.failure)
+    [message] = sync.errors
+    assert 'any of the ids in "Campaign ids" of "MoEngage"' in message
+    assert sync.errors_of(streams[-1]) == [message]
+    assert sync.status(streams[-1]) == "INCOMPLETE", "the statuses say the same as the exit code"
+    assert streams[-1] in str(sync.failure)
 
 
 def test_a_sync_of_campaigns_that_are_quiet_succeeds(moengage: MoEngage) -> None:
@@ -116,7 +120,8 @@ def test_a_list_of_nothing_but_unknown_tokens_fails(legacy: BatchLegacy) -> None
 
     sync = read(ConfigBuilder().with_legacy(app("iOS", IOS_KEY, "wrong")).build(), "legacy_campaigns")
 
-    assert '"Campaign tokens" of the app "iOS"' in str(sync.failure)
+    assert '"Campaign tokens" of the app "iOS"' in sync.errors_of("legacy_campaigns")[0]
+    assert sync.status("legacy_campaigns") == "INCOMPLETE"
 
 
 def test_check_looks_ids_up(moengage: MoEngage, cep: BatchCep, caplog: pytest.LogCaptureFixture) -> None:

@@ -372,6 +372,9 @@ def spoilt_body(kind: str, endpoint: str, key: Key, body: Any, page_at: Callable
         return text.replace("�".encode(), b"\\ud83d") if "�".encode() in text else None
     if endpoint in LISTS:
         return _spoilt_list(kind, endpoint, key, body, page_at)
+    if kind == "fewer_campaigns" and key[-1]:
+        # A call with ids is one page, whose total can count quiet campaigns: nothing shows the lie.
+        return None
     return _spoilt_statistics(kind, endpoint, body)
 
 

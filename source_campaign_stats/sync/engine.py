@@ -224,13 +224,13 @@ def read_concurrently(streams: list[AbstractStream], workers: int, output: Outpu
                 yield message
     except AirbyteTracedException as error:
         yield from last_words
-        raise _verdict(failures, number) if failures else error from None
+        raise verdict(failures, number) if failures else error from None
     finally:
         output.give_up()
         pool.shutdown()
 
 
-def _verdict(failures: dict[str, FailureType | None], streams: int) -> AirbyteTracedException:
+def verdict(failures: dict[str, FailureType | None], streams: int) -> AirbyteTracedException:
     """The CDK's own last message quotes errors as Python writes them, and takes each for one of the configuration."""
     for kind in (FailureType.system_error, FailureType.config_error):
         if kind in failures.values():
