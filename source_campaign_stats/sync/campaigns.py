@@ -27,8 +27,6 @@ class CampaignRouter(PartitionRouter):
     unit: ClassVar[str] = "campaigns"
     # What a person can do about a campaign whose numbers stay missing.
     way_out: ClassVar[str] = ""
-    # Whether something else than the statistics shows that the vendor answers, when only one campaign is asked.
-    can_be_alone: ClassVar[bool] = False
 
     @abstractmethod
     def slices_within(self, window: Window, owed: Collection[Key] = ()) -> list[StreamSlice]:
@@ -69,7 +67,6 @@ class ListedCampaigns(CampaignRouter):
 
     campaigns: AbstractStream
     list_reader: ListReader
-    can_be_alone: ClassVar[bool] = True
 
     @abstractmethod
     def exist(self, keys: Collection[Key]) -> set[Key]:

@@ -280,7 +280,7 @@ class CampaignCursor(StatisticsCursor):
             pace=asked.pace,
             way_out=router.way_out,
             known=given.owed.keys(),
-            can_be_alone=router.can_be_alone,
+            can_be_alone=True,
             step=asked.step,
         )
         super().__init__(asked, states, outcomes)

@@ -24,6 +24,7 @@ from source_campaign_stats.output.errors import (
 )
 from source_campaign_stats.output.lines import in_lines
 from source_campaign_stats.sync.days import FIRST_DAY, LAST_DAY, windows_of
+from source_campaign_stats.sync.engine import SyncEndedError
 from source_campaign_stats.sync.outcome import Fate, Outcome, Outcomes
 from source_campaign_stats.sync.rows import key_of_slice, label, latest_of_each_group, records_of, subject
 
@@ -56,9 +57,14 @@ class SliceReader(Retriever):
     ) -> Iterable[Record]:
         assert stream_slice is not None
         rows = self._rows(stream_slice)
+        is_read = False
         try:
             yield from in_lines(rows, self.outcomes.stream_name, stream_slice) if self.as_lines else rows
+            is_read = True
         finally:
+            if not is_read and not self.outcomes.has_ended:
+                # Nobody takes the rows any more: whoever hands out slices must not wait for this one.
+                self.outcomes.end(SyncEndedError())
             self.places.release()
 
     def seen_in(self, partition: Mapping[str, Any]) -> set[str]:
