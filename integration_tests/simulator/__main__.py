@@ -25,7 +25,7 @@ from .rotation import FIRST
 # So many histories meet every kind of event, and so many every kind at every endpoint.
 ENOUGH_FOR_EVERY_KIND = len(FIRST)
 ENOUGH_FOR_EVERY_ENDPOINT = 3000
-OUTCOMES = ("success", "killed", "failed, 1 incomplete", "failed, 2 incomplete", "failed, many incomplete")
+OUTCOMES = ("success", "killed", "failed, 1 incomplete", "failed, 2 incomplete")
 HAPPENINGS = (
     *("restated", "restated with new days", "newcomers", "running outside its dates", "killed", "clock is wrong"),
     *("midnight passes", "no day passed", "days without a sync", "deleted batch", "deleted batch_legacy"),

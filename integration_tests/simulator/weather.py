@@ -426,8 +426,7 @@ def _spoilt_statistics(kind: str, endpoint: str, body: Any) -> Any:
     if not rows:
         return None
     if kind == "fewer_campaigns":
-        last_page = body["current_page"] >= body["total_pages"]
-        return {**body, name: dict(list(rows.items())[:-1])} if last_page else None
+        return {**body, name: dict(list(rows.items())[:-1])}
     if kind == "empty_day":
         return {**body, name: {}, "total_campaigns": 0, "total_pages": 0, "current_page": 1}
     if kind == "total_too_high":
