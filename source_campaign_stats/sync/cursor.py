@@ -427,9 +427,11 @@ class CampaignCursor(StatisticsCursor):
         """The state of a sync whose campaigns were all asked; raises what is missing."""
         with self._closed:
             self._enter_the_missing(lambda _: True)
-            self._phase = None
         if new := self.outcomes.missing.keys() - set(self.outcomes.known):
             self._ask_whether_they_exist(new)
+        with self._closed:
+            # Nothing is under way any more.
+            self._phase = None
         if self._day:
             self._states.set(StreamState(self._day, dict(self._owed)))
         self._end_if_missing()
@@ -444,7 +446,8 @@ class CampaignCursor(StatisticsCursor):
             return
         for key in missing:
             if key not in there:
-                self._owed.pop(key, None)
+                with self._closed:
+                    self._owed.pop(key, None)
                 self.outcomes.was_deleted(key)
 
 
