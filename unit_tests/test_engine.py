@@ -122,15 +122,22 @@ def test_a_state_that_says_more_comes_before_a_repeated_one(seconds: list[float]
 
 
 @pytest.mark.parametrize("status", [AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE])
-def test_a_stream_that_is_done_gives_no_more_signs(seconds: list[float], status: AirbyteStreamStatus) -> None:
+def test_a_stream_that_is_done_gives_signs_only_while_no_other_can(
+    seconds: list[float], status: AirbyteStreamStatus
+) -> None:
     output = OutputQueue()
     output.begins_with("stats", state_message("2026-11-18"))
-    output.hears(stream_status_as_airbyte_message(StreamDescriptor(name="stats"), status))
+    output.begins_with("other", state_message("2026-11-10"))
     output.hears(state_message("2026-11-19"))
+    output.hears(stream_status_as_airbyte_message(StreamDescriptor(name="stats"), status))
     seconds.append(1000)
+    assert day_of(output.items.get()) == "2026-11-10"
     output.items.put(MESSAGE)
+    assert output.items.get() is MESSAGE, "the other one has just given one"
 
-    assert output.items.get() is MESSAGE
+    output.hears(stream_status_as_airbyte_message(StreamDescriptor(name="other"), status))
+    seconds.append(2000)
+    assert day_of(output.items.get()) == "2026-11-10", "only lists are read: the last one is repeated"
 
 
 def test_a_stream_that_is_not_read_gives_no_sign(seconds: list[float]) -> None:

@@ -78,6 +78,8 @@ class OutputQueue(InMemoryMessageRepository):
         # The states of the streams that are read, as they were printed last, and when that was.
         self._states: dict[str, tuple[AirbyteMessage, float]] = {}
         self._progress: dict[str, Progress] = {}
+        # For the time in which only lists are still read.
+        self._last_state: tuple[AirbyteMessage, float] | None = None
         self._consumer = threading.get_ident()
         self._of_the_consumer: deque[AirbyteMessage] = deque()
 
@@ -103,6 +105,7 @@ class OutputQueue(InMemoryMessageRepository):
             name = message.state.stream.stream_descriptor.name
             if name in self._states:
                 self._states[name] = message, time.monotonic()
+                self._last_state = self._states[name]
         elif message.type == Type.TRACE and message.trace and (status := message.trace.stream_status):
             is_done = status.status in (AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE)
             if is_done:
@@ -117,8 +120,11 @@ class OutputQueue(InMemoryMessageRepository):
                 return newer
         for stream, (state, printed_at) in self._states.items():
             if now >= printed_at + _SECONDS_BETWEEN_SIGNS:
-                self._states[stream] = state, now
+                self._states[stream] = self._last_state = state, now
                 return copy.deepcopy(state)
+        if not self._states and self._last_state and now >= self._last_state[1] + _SECONDS_BETWEEN_SIGNS:
+            self._last_state = self._last_state[0], now
+            return copy.deepcopy(self._last_state[0])
         return None
 
     def give_up(self) -> None:
