@@ -105,6 +105,6 @@ def begun_by(history: History, seed: int) -> History:
     )
     several = name in _OF_SEVERAL_PAGES
     account = {"start_days": 6, "density": 100, "orchestrations": 6, "first_archetype": 0, "named_campaigns": 0}
-    account |= {"legacy_campaigns": 8, "moengage_campaigns": 17, "named_tokens": 0}
+    account |= {"legacy_campaigns": 8, "groups": 3, "moengage_campaigns": 17, "named_tokens": 0}
     account |= {"old_orchestrations": 205 if several else 0, "legacy_in_dev_mode": 150 if several else 0}
     return _with(history, replace(history.steps[0], faults=(fault,), kept=None, settings=(), deleted=()), **account)
