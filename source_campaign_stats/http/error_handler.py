@@ -12,15 +12,13 @@ from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErr
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 
 from source_campaign_stats.http.answers import decoded, documented_type, read
-from source_campaign_stats.http.tries import Tries, tries_of
+from source_campaign_stats.http.tries import SECONDS_OF_DOUBT, Tries, tries_of
 from source_campaign_stats.http.way import broken_way
 from source_campaign_stats.output.errors import ItemRefusedError
 
 _ANYTHING = msgspec.json.Decoder()
 _AGAIN = (ResponseAction.RETRY, ResponseAction.RATE_LIMITED)
 
-# An answer that proves nothing is asked for again after so many seconds.
-_SECONDS_OF_DOUBT = 5.0
 # A request that was on its way for so long in all its tries is not sent again: the vendor does not answer.
 _SECONDS_ON_THE_WAY = 100.0
 # About the key or the account, when a list is asked for.
@@ -163,7 +161,7 @@ def _comes_first(tries: Tries, answer: object) -> bool:
     if answer in tries.doubted or not tries.patience.can_ask_again:
         return False
     tries.doubted.add(answer)
-    tries.least_wait = _SECONDS_OF_DOUBT
+    tries.least_wait = SECONDS_OF_DOUBT
     return True
 
 

@@ -8,6 +8,9 @@ from typing import Any, cast
 
 import requests
 
+# What proves nothing is asked for again after so many seconds.
+SECONDS_OF_DOUBT = 5
+
 
 def _never() -> bool:
     return False

@@ -12,6 +12,7 @@ from airbyte_cdk.sources.declarative.retrievers import Retriever, SimpleRetrieve
 from airbyte_cdk.sources.types import Record, StreamSlice
 
 from source_campaign_stats.http.answers import Unreadable
+from source_campaign_stats.http.tries import SECONDS_OF_DOUBT
 from source_campaign_stats.output.errors import in_plain_words, transient_error
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.rows import records_of, subject
@@ -20,7 +21,6 @@ LOGGER = logging.getLogger("airbyte")
 
 # A list may be read three times, so an item can come three times. More often means that the paging never ends.
 _MOST_WALKS = 3
-_SECONDS_OF_DOUBT = 5
 _REPEATS_OF_A_MOVING_LIST = 1000
 _MOST_IN_A_MESSAGE = 20
 
@@ -112,9 +112,9 @@ class ListReader(Retriever):
             LOGGER.info(
                 "%s: some items can't be read. The list is read again in %s s.",
                 subject(self.stream_name, stream_slice),
-                _SECONDS_OF_DOUBT,
+                SECONDS_OF_DOUBT,
             )
-            time.sleep(_SECONDS_OF_DOUBT)
+            time.sleep(SECONDS_OF_DOUBT)
             unreadable = self._enter(stream_slice, items)
         self._unreadable[stream_slice] = unreadable
         self._whole.add(stream_slice)

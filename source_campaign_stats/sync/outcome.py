@@ -61,8 +61,8 @@ class Outcomes:
     A stream ends at once when a failure is not about one campaign: slices that have not begun then make no request.
     Campaigns that are missing are collected, so that the stream tells them in one error when the last slice is done
     (`verdict`). `known` are those that were missing before this sync; `pace` is what the vendor's limit allows,
-    `way_out` how a person gets rid of a campaign that stays missing. With `can_be_alone` the
-    only slice is missing alone, as if another one had been answered.
+    `way_out` how a person gets rid of a campaign that stays missing. With `can_be_alone` the only slice is missing
+    alone, as if another one had been answered.
     """
 
     stream_name: str

@@ -14,7 +14,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.retrievers import Retriever, SimpleRetriever
 from airbyte_cdk.sources.types import Record, StreamSlice
 
-from source_campaign_stats.http.tries import Patience, patience
+from source_campaign_stats.http.tries import SECONDS_OF_DOUBT, Patience, patience
 from source_campaign_stats.output.errors import (
     ItemRefusedError,
     UnfitValueError,
@@ -30,7 +30,6 @@ from source_campaign_stats.sync.rows import key_of_slice, label, latest_of_each_
 
 LOGGER = logging.getLogger("airbyte")
 
-_SECONDS_OF_DOUBT = 5
 # A campaign that was missing before is asked so often, and no longer.
 _TRIES_OF_A_KNOWN_ONE = 2
 
@@ -103,9 +102,9 @@ class SliceReader(Retriever):
                         self.outcomes.stream_name,
                         label(part),
                         error.message,
-                        _SECONDS_OF_DOUBT,
+                        SECONDS_OF_DOUBT,
                     )
-                    time.sleep(_SECONDS_OF_DOUBT)
+                    time.sleep(SECONDS_OF_DOUBT)
                     yield from self._each_once(part, rows)
         except ItemRefusedError as error:
             return Outcome(Fate.REFUSED, message=error.message)

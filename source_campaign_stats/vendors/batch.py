@@ -11,11 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
-from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
-    PaginationStrategy,
-)
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
-from airbyte_cdk.sources.types import Config, Record, StreamSlice
+from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_campaign_stats.http.answers import Unreadable, decoded, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
@@ -26,6 +23,7 @@ from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.state import Key
 from source_campaign_stats.vendors.fitting import columns_of, fitted, listed, says_nothing
+from source_campaign_stats.vendors.paging import Pages
 from source_campaign_stats.vendors.records import as_array, as_timestamp, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
@@ -74,7 +72,7 @@ class Cursor(str):
 
 
 @dataclass
-class NextFrom(PaginationStrategy):
+class NextFrom(Pages):
     """Sends `next_from` back verbatim while `has_more` is true (Jinja would turn a cursor like `1e5` into a float).
 
     `count` is documented both as the total and as the size of the page, so it is never used. A cursor does not show its
@@ -82,23 +80,13 @@ class NextFrom(PaginationStrategy):
     that has nothing but what came before: both are asked again once.
     """
 
-    page_size: int
-
     @property
     def initial_token(self) -> None:
         return None
 
-    def next_page_token(
-        self,
-        response: requests.Response,
-        last_page_size: int,
-        last_record: Record | None,
-        last_page_token_value: Any | None,
-        page_size_override: int | None = None,
-        stream_slice: StreamSlice | None = None,
-    ) -> Cursor | None:
+    def page_after(self, response: requests.Response, asked: Cursor | None) -> Cursor | None:
         answer = decoded(response)
-        asked = last_page_token_value if isinstance(last_page_token_value, Cursor) else Cursor()
+        asked = asked or Cursor()
         ids = {item["id"] for item in answer["orchestrations"]}
         if ids and ids <= asked.seen and not asked.is_asked_again:
             return asked.again()
@@ -116,9 +104,6 @@ class NextFrom(PaginationStrategy):
                 f"the list has {_MOST_EMPTY_PAGES} empty pages in a row and does not come to an end. Try again later."
             )
         return following
-
-    def get_page_size(self) -> int:
-        return self.page_size
 
 
 class OrchestrationPage(msgspec.Struct):

@@ -13,9 +13,6 @@ import msgspec
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
-from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
-    PaginationStrategy,
-)
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 
@@ -27,6 +24,7 @@ from source_campaign_stats.sync.days import ONE_DAY, Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.state import Key
 from source_campaign_stats.vendors.fitting import columns_of, fitted, listed
+from source_campaign_stats.vendors.paging import Pages
 from source_campaign_stats.vendors.records import as_array, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
@@ -104,7 +102,7 @@ class ListPage:
 
 
 @dataclass
-class PagesOfAnApp(PaginationStrategy):
+class PagesOfAnApp(Pages):
     """The pages of both halves of an app's list, each until a page brings nothing new.
 
     The list is paged by number, newest first, and moves while it is paged. So each page begins with the last item of
@@ -117,36 +115,22 @@ class PagesOfAnApp(PaginationStrategy):
     what left the second half.
     """
 
-    page_size: int
-
     @property
     def initial_token(self) -> ListPage:
         return ListPage()
 
-    def next_page_token(
-        self,
-        response: requests.Response,
-        last_page_size: int,
-        last_record: Record | None,
-        last_page_token_value: Any | None,
-        page_size_override: int | None = None,
-        stream_slice: StreamSlice | None = None,
-    ) -> ListPage | None:
-        page: ListPage = last_page_token_value or self.initial_token
+    def page_after(self, response: requests.Response, asked: ListPage) -> ListPage | None:
         tokens = tokens_in(response)
-        seen = page.seen.union(tokens)
-        if page.length is not None:
-            return self._next_half(page) if len(seen) >= page.length else self._anew(page)
-        if page.last is not None and page.last not in tokens:
-            return self._anew(page)
-        if len(seen) > len(page.seen):
-            return replace(page, offset=len(seen) - 1, last=tokens[-1], seen=seen)
-        if (length := page.offset + len(tokens)) > len(seen):
-            return replace(page, offset=0, seen=seen, length=length)
-        return self._next_half(page)
-
-    def get_page_size(self) -> int:
-        return self.page_size
+        seen = asked.seen.union(tokens)
+        if asked.length is not None:
+            return self._next_half(asked) if len(seen) >= asked.length else self._anew(asked)
+        if asked.last is not None and asked.last not in tokens:
+            return self._anew(asked)
+        if len(seen) > len(asked.seen):
+            return replace(asked, offset=len(seen) - 1, last=tokens[-1], seen=seen)
+        if (length := asked.offset + len(tokens)) > len(seen):
+            return replace(asked, offset=0, seen=seen, length=length)
+        return self._next_half(asked)
 
     def _next_half(self, page: ListPage) -> ListPage | None:
         return ListPage(page.part + 1) if page.part + 1 < len(_HALVES) else None

@@ -13,19 +13,18 @@ import msgspec
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
-from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
-    PaginationStrategy,
-)
-from airbyte_cdk.sources.types import Config, Record, StreamSlice
+from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_campaign_stats.http.answers import decoded, exactly, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
+from source_campaign_stats.http.tries import SECONDS_OF_DOUBT
 from source_campaign_stats.output.errors import transient_error
 from source_campaign_stats.settings.vendor import NamedIds, Pace, Probe, Settings, Vendor
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
 from source_campaign_stats.sync.rows import RowOfAnswer
 from source_campaign_stats.vendors.fitting import columns_of, fitted, listed, says_nothing
+from source_campaign_stats.vendors.paging import Pages
 from source_campaign_stats.vendors.records import as_array, as_object, documented_metrics, taken_out, with_timestamps
 
 LOGGER = logging.getLogger("airbyte")
@@ -41,7 +40,6 @@ _IDS_IN_A_CALL = 10
 _PACE = Pace(97, 62)
 _WALKS_OF_A_DAY = 4
 _WALKS_OF_THE_LIST = 3
-_SECONDS_BETWEEN_WALKS = 5
 
 
 @dataclass
@@ -124,7 +122,7 @@ class ListPage:
 
 
 @dataclass
-class PagesOfTheList(PaginationStrategy):
+class PagesOfTheList(Pages):
     """The pages of the list, until one is empty, and all of them again until two walks have the same campaigns.
 
     The list is paged by number and has no documented order, so a page can hold what another one had, and a campaign
@@ -132,24 +130,13 @@ class PagesOfTheList(PaginationStrategy):
     after the paging, makes any page shorter.
     """
 
-    page_size: int
-
     @property
     def initial_token(self) -> ListPage:
         return ListPage()
 
-    def next_page_token(
-        self,
-        response: requests.Response,
-        last_page_size: int,
-        last_record: Record | None,
-        last_page_token_value: Any | None,
-        page_size_override: int | None = None,
-        stream_slice: StreamSlice | None = None,
-    ) -> ListPage | None:
-        page: ListPage = last_page_token_value or self.initial_token
+    def page_after(self, response: requests.Response, asked: ListPage) -> ListPage | None:
         of_this_page = campaign_ids_in(response)
-        page = replace(page, seen=page.seen.union(of_this_page))
+        page = replace(asked, seen=asked.seen.union(of_this_page))
         is_short = len(of_this_page) < self.page_size
         if page.seen in page.walks_before and is_short:
             return None
@@ -159,11 +146,8 @@ class PagesOfTheList(PaginationStrategy):
             raise transient_error(
                 f"the list had other campaigns each time that it was read, {page.walk} times. Try again later."
             )
-        time.sleep(_SECONDS_BETWEEN_WALKS)
+        time.sleep(SECONDS_OF_DOUBT)
         return ListPage(walk=page.walk + 1, walks_before=page.walks_before | {page.seen})
-
-    def get_page_size(self) -> int:
-        return self.page_size
 
 
 @dataclass(frozen=True)
@@ -187,7 +171,7 @@ class Page:
 
 
 @dataclass
-class PagesOfADay(PaginationStrategy):
+class PagesOfADay(Pages):
     """The pages of one day: by `offset` through all campaigns, or through each ten of the configured ids.
 
     A day is whole when as many campaigns were seen as the answer's `total_campaigns` says. If the list moved while it
@@ -199,22 +183,12 @@ class PagesOfADay(PaginationStrategy):
     """
 
     config: Config
-    page_size: int
 
     @property
     def initial_token(self) -> Page:
         return Page(campaign_ids=self._ids(0))
 
-    def next_page_token(
-        self,
-        response: requests.Response,
-        last_page_size: int,
-        last_record: Record | None,
-        last_page_token_value: Any | None,
-        page_size_override: int | None = None,
-        stream_slice: StreamSlice | None = None,
-    ) -> Page | None:
-        asked: Page = last_page_token_value or self.initial_token
+    def page_after(self, response: requests.Response, asked: Page) -> Page | None:
         answer: StatsPage = decoded(response, StatsPage)
         page = replace(
             asked,
@@ -231,9 +205,6 @@ class PagesOfADay(PaginationStrategy):
             return self._anew(page)
         following = self._ids(page.batch + 1)
         return Page(page.batch + 1, campaign_ids=following) if following else None
-
-    def get_page_size(self) -> int:
-        return self.page_size
 
     def _ids(self, batch: int) -> list[str] | None:
         ids = self.config["moengage"].get("campaign_ids")
