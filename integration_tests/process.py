@@ -28,17 +28,10 @@ _UNSET = (
 )
 
 
-@dataclass(frozen=True)
-class Output:
-    """What a command printed, and how it ended."""
+class Messages:
+    """What the platform sees in the messages of a command."""
 
-    exit_code: int
-    text: str
-    seconds: float
-
-    @cached_property
-    def messages(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+    messages: list[dict[str, Any]]
 
     def records(self, stream: str) -> list[dict[str, Any]]:
         return [
@@ -62,6 +55,19 @@ class Output:
         traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
         found = [trace["stream_status"] for trace in traces if trace.get("stream_status")]
         return {status["stream_descriptor"]["name"]: status["status"] for status in found}
+
+
+@dataclass(frozen=True)
+class Output(Messages):
+    """What a command printed, and how it ended."""
+
+    exit_code: int
+    text: str
+    seconds: float
+
+    @cached_property
+    def messages(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        return [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
 
     @cached_property
     def errors(self) -> list[dict[str, Any]]:

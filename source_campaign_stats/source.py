@@ -40,7 +40,7 @@ from source_campaign_stats.settings.clock import today
 from source_campaign_stats.settings.complaints import complaints
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.notes import first_sync, warnings
-from source_campaign_stats.settings.vendor import NamedIds, Pace
+from source_campaign_stats.settings.vendor import NamedIds, Pace, Vendor
 from source_campaign_stats.sync.engine import OutputQueue, read_concurrently, verdict
 from source_campaign_stats.sync.factory import CampaignStatsComponentFactory, slices_at_once
 from source_campaign_stats.sync.named import raise_for_unknown_ids
@@ -101,8 +101,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         status = connection_status(
             [
                 (self._titles[vendor.name], probe)
-                for vendor in VENDORS
-                if vendor.name in self._settings
+                for vendor in self._vendors_read
                 for probe in vendor.probes(self._settings[vendor.name], today(self._settings))
             ],
             self._impatient_requester_of,
@@ -158,12 +157,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         ended: list[AirbyteMessage] = []
         try:
             for message in read_concurrently(streams, workers, output):
-                status = message.trace.stream_status if message.trace else None
-                if (
-                    status
-                    and status.status == AirbyteStreamStatus.COMPLETE
-                    and status.stream_descriptor.name in in_question
-                ):
+                if message.trace and _completed(message.trace.stream_status) in in_question:
                     ended.append(message)
                 else:
                     yield self._without_secrets(message)
@@ -190,14 +184,17 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         return sum("incremental_sync" in definition for definition in self._configured_streams().values())
 
     @property
+    def _vendors_read(self) -> list[Vendor]:
+        return [vendor for vendor in VENDORS if vendor.name in self._settings]
+
+    @property
     def _named_ids(self) -> list[NamedIds]:
-        read = [vendor for vendor in VENDORS if vendor.name in self._settings]
-        return [named for vendor in read for named in vendor.named_ids(self._settings[vendor.name])]
+        return [named for vendor in self._vendors_read for named in vendor.named_ids(self._settings[vendor.name])]
 
     @property
     def _paces(self) -> dict[str, Pace]:
-        read = [vendor for vendor in VENDORS if vendor.name in self._settings]
-        return {stream: pace for vendor in read for stream, pace in vendor.paces(self._settings[vendor.name]).items()}
+        paces = [vendor.paces(self._settings[vendor.name]) for vendor in self._vendors_read]
+        return {stream: pace for of_vendor in paces for stream, pace in of_vendor.items()}
 
     def _look_up_ids(self) -> None:
         """What a sync would tell of ids that no list has."""
@@ -246,8 +243,8 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         if twice := sorted({name for name in wanted if wanted.count(name) > 1}):
             raise config_error(f"The catalog has a stream more than once: {', '.join(twice)}. Leave each in once.")
         missing = [name for name in wanted if name not in available]
-        for vendor in VENDORS:
-            for name in vendor.needs.keys() & set(missing if vendor.name in self._settings else ()):
+        for vendor in self._vendors_read:
+            for name in vendor.needs.keys() & set(missing):
                 raise config_error(
                     f"This connection reads {name}, but no setting says what of it. {vendor.needs[name]}, or deselect "
                     "the stream."

@@ -29,7 +29,7 @@ from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.sources.declarative import concurrent_declarative_source
 
 import source_campaign_stats.source
-from integration_tests.process import configured_catalog
+from integration_tests.process import Messages, configured_catalog
 from source_campaign_stats.run import run
 
 from . import clock
@@ -60,7 +60,7 @@ class Endless(BaseException):
 
 
 @dataclass(frozen=True)
-class Printed:
+class Printed(Messages):
     """The lines of a sync that arrived, the code that it ended with (None: killed), and what it cost."""
 
     lines: tuple[bytes, ...]
@@ -82,7 +82,7 @@ class Printed:
         return replace(self, lines=self.lines[:kept], moments=self.moments[:kept], exit_code=None)
 
     @cached_property
-    def messages(self) -> list[dict[str, Any]]:
+    def messages(self) -> list[dict[str, Any]]:  # type: ignore[override]
         return [message for message, _ in self.timed]
 
     @cached_property
@@ -90,22 +90,6 @@ class Printed:
         """Every message, and when it came."""
         pairs = zip(self.lines, self.moments, strict=True)
         return [(_parsed(line), moment) for line, moment in pairs if line.startswith(b"{")]
-
-    def records(self, stream: str) -> list[dict[str, Any]]:
-        return [m["record"]["data"] for m in self.messages if m["type"] == "RECORD" and m["record"]["stream"] == stream]
-
-    @cached_property
-    def states(self) -> dict[str, dict[str, Any]]:
-        """The last state message of each stream, as the platform keeps it."""
-        states = [message["state"] for message in self.messages if message["type"] == "STATE"]
-        return {state["stream"]["stream_descriptor"]["name"]: state for state in states}
-
-    @cached_property
-    def statuses(self) -> dict[str, str]:
-        """The last status of each stream."""
-        traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
-        found = [trace["stream_status"] for trace in traces if trace.get("stream_status")]
-        return {status["stream_descriptor"]["name"]: status["status"] for status in found}
 
     @cached_property
     def errors(self) -> list[tuple[str | None, str]]:
