@@ -172,7 +172,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         except AirbyteTracedException as error:
             names = [_completed(message.trace.stream_status) for message in ended if message.trace]
             for name, message in zip(names, ended, strict=True):
-                yield error.as_airbyte_message(StreamDescriptor(name=name))
+                yield self._without_secrets(error.as_airbyte_message(StreamDescriptor(name=name)))
                 message.trace.stream_status.status = AirbyteStreamStatus.INCOMPLETE  # type: ignore[union-attr]
                 yield message
             raise (verdict(dict.fromkeys(names, error.failure_type), len(wanted)) if names else error) from None

@@ -71,6 +71,7 @@ def test_a_sync_of_nothing_but_unknown_ids_fails(moengage: MoEngage, streams: li
     assert sync.errors_of(streams[-1]) == [message]
     assert sync.status(streams[-1]) == "INCOMPLETE", "the statuses say the same as the exit code"
     assert streams[-1] in str(sync.failure)
+    assert "Traceback" not in sync.everything
 
 
 def test_a_sync_of_campaigns_that_are_quiet_succeeds(moengage: MoEngage) -> None:
