@@ -186,6 +186,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for result in workers.each(orders):
             results.append(result)
+            if result.get("violations"):
+                print(f"seed {result['seed']}: {name_of(result['violations'][0])}", flush=True)
             if len(results) % 250 == 0:
                 broken = sum(bool(result.get("violations")) for result in results)
                 print(

@@ -343,6 +343,7 @@ def change_halves(account: Account, app_name: str | None, is_live: bool) -> bool
         for n, campaign in enumerate(app.campaigns):
             if app.name == app_name and campaign.item["live"] != is_live:
                 app.campaigns[n] = replace(campaign, item={**campaign.item, "live": is_live})
+                account.version += 1
                 return True
     return False
 
