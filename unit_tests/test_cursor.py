@@ -442,12 +442,12 @@ def test_what_was_refused_before_the_death_is_owed_and_asked_when_the_sync_goes_
 
 
 def test_states_stay_small() -> None:
-    names = [f"orchestration_{number:032x}" for number in range(4000)]
+    names = [f"orchestration_{number:032x}" for number in range(1200)]
     days = cursor(router=Campaigns(names), state={"date": "2026-11-18"})
     slices = list(handed_out(days))
     for number, part in enumerate(slices[150:]):
-        # A hundred at the head are slow, every 30th is refused.
-        close(days, part, Fate.REFUSED if number % 45 == 7 and number < 4000 else Fate.READ)
+        # The first 150 are slow, every 12th of the others is refused.
+        close(days, part, Fate.REFUSED if number % 12 == 7 else Fate.READ)
     for part in slices[:150]:
         close(days, part)
 

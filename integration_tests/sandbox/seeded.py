@@ -70,6 +70,6 @@ class Pool:
         """Return the block of a key; another revision always gives another block."""
         n = (base + revision * REVISION_STRIDE + part * PART_STRIDE) % POOL_SIZE
         if n not in self._blocks:
-            # Most accounts of the simulator need a few of them: a history takes a fifth less with these made when asked.
+            # The simulator needs few of them: its histories take a fifth less time when no more are made.
             self._blocks[n] = self._make(random.Random(digest("pool", *self._key, n)))
         return self._blocks[n]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -110,7 +111,7 @@ class Promise:
 def faults_of_state(state: Mapping[str, Any]) -> Iterable[str]:
     """What is wrong with the form of a state message."""
     said = (state.get("stream") or {}).get("stream_state") or {}
-    size = len(orjson.dumps(said))
+    size = len(json.dumps(said))
     at_rest = not said.keys() - {"date"}
     if said.keys() - {"date", "owed", "under_way"}:
         yield f"it has the keys {sorted(said)}"
