@@ -129,7 +129,7 @@ def test_a_list_that_never_stops_moving_is_an_error(legacy: BatchLegacy) -> None
     assert len(legacy.list.asked) < 20
 
 
-def test_a_full_last_page_is_followed_by_an_empty_one(legacy: BatchLegacy) -> None:
+def test_a_last_page_that_is_full_is_read(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(100)))
 
     assert len(read(CONFIG, STREAM).succeeded().records(STREAM)) == 100
@@ -268,7 +268,7 @@ def test_one_answer_that_is_not_the_documented_one_is_survived(legacy: BatchLega
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, '"Live API key"'), (403, "API_MISUSE"), (404, '"Live API key"')])
-def test_a_refused_list_says_what_to_correct_and_is_asked_once_per_slice(
+def test_a_refused_list_says_what_to_correct_and_is_asked_at_most_twice(
     legacy: BatchLegacy, status: int, words: str
 ) -> None:
     legacy.list.always = Answer({"code": 10, "message": "no"}, status=status)

@@ -98,7 +98,7 @@ class RowsOfOneAnswer(RecordFilter):
 
 @dataclass
 class DayErrorHandler(VendorErrorHandler):
-    """Rejects also an answer in which a campaign has the same leaf twice, with other values."""
+    """Also rejects an answer in which a campaign has the same leaf twice, with other values."""
 
     def contradiction(self, response: requests.Response) -> str | None:
         for campaign_id, elements in decoded(response, StatsPage).data.items():
