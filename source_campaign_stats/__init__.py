@@ -9,7 +9,7 @@ __all__ = ["SourceCampaignStats"]
 
 
 def __getattr__(name: str) -> Any:
-    """The source at its first use, so that the command line can prepare its process before the CDK is imported."""
+    """Imports the source on first use, so that the command line can prepare its process before the CDK is imported."""
     if name != "SourceCampaignStats":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from source_campaign_stats.source import SourceCampaignStats

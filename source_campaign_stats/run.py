@@ -9,9 +9,9 @@ from source_campaign_stats.process import host
 def run(arguments: list[str] | None = None) -> None:
     """Runs the command of `sys.argv`, or of `arguments`; ends the process with a code other than 0 if it failed.
 
-    `check` has not failed when a key is refused: that is its answer, and the code is 0.
+    If a key is refused, that is the answer of `check` and no failure: the code is 0.
     """
-    # First of all: whoever presses Ctrl-C does not wait for an import.
+    # First, so that Ctrl-C works during the imports.
     host.prepare()
     from source_campaign_stats.process import speed
     from source_campaign_stats.process.arguments import parsed
@@ -27,14 +27,14 @@ def run(arguments: list[str] | None = None) -> None:
             return
         inputs = inputs_of(wanted)
         speed.prepare()
-        # After it: `prepare` makes the CDK's import shorter.
+        # Imported after `prepare`, which makes the import of the CDK faster.
         from source_campaign_stats.process.commands import run_command
 
         run_command(wanted, inputs)
 
 
 def _print_spec() -> None:
-    """The message that the CDK makes of the manifest, without its import of a second."""
+    """Prints the message that the CDK would make, without importing the CDK, which takes a second."""
     from source_campaign_stats.settings.manifest import read_manifest
 
     specification = read_manifest()["spec"]["connection_specification"]

@@ -53,7 +53,7 @@ LOGGER = logging.getLogger("airbyte")
 class SourceCampaignStats(ConcurrentDeclarativeSource):
     """Daily campaign statistics, of every vendor of `VENDORS` that the configuration reads."""
 
-    # `complaint` says more, and quotes no group as a whole.
+    # `complaints` says more. The CDK's check quotes a whole group, with its keys.
     check_config_against_spec = False
 
     def __init__(
@@ -63,7 +63,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         state: list[AirbyteStateMessage] | None = None,
         as_lines: bool = False,
     ) -> None:
-        """`as_lines`: `read` gives the statistics as `Lines`, for a caller who only prints them."""
+        """With `as_lines`, `read` gives the statistics as `Lines`, for a caller that only prints them."""
         manifest = read_manifest()
         specification = manifest["spec"]["connection_specification"]
         self._secrets = spellings(config or {}, specification, VENDORS)
@@ -74,7 +74,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         self._titles = {vendor.name: specification["properties"][vendor.name]["title"] for vendor in VENDORS}
         self._catalog, self._state = catalog, state
         self._as_lines = as_lines
-        # The CDK makes workers here, before anybody is told what is wrong with their number; `read` makes its own.
+        # The CDK makes workers here, before a wrong number can be reported. `read` makes its own.
         without_workers = {name: value for name, value in self._settings.items() if name != "num_workers"}
         super().__init__(catalog=catalog, config=without_workers, state=None, source_config=manifest)
 
@@ -88,7 +88,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         return self._settings
 
     def raise_for_configuration(self) -> None:
-        """Raises a configuration error that says what to correct; no request was made before it."""
+        """Raises a configuration error that says what to correct. Called before any request."""
         if self._complaint:
             raise config_error(self._complaint)
 
@@ -116,7 +116,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         return AirbyteCatalog(streams=[stream.as_airbyte_stream() for stream in self.streams(config)])
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        """Fresh streams, each time: what was listed or read belongs to one sync."""
+        """New streams at each call, because a stream keeps what was listed and read in one sync."""
         return self._streams(CampaignStatsComponentFactory(output=OutputQueue()))
 
     def read(
@@ -148,7 +148,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             ConcurrencyLevel, self.resolved_manifest["concurrency_level"], self._settings
         ).get_concurrency_level()
         lookups = [factory.lookup_of(named) for named in self._named_ids]
-        # What they say of their end depends on the ids that a person named.
+        # These streams end as incomplete if no list has any of the ids that a person named.
         in_question = {
             named.statistics if named.statistics in wanted else named.stream
             for named in self._named_ids
@@ -162,7 +162,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
                 else:
                     yield self._without_secrets(message)
         except AirbyteTracedException:
-            # What failed is told already, and unknown ids can be the reason of it.
+            # The failure is reported already. Unknown ids can be its reason, so the log names them.
             with suppress(AirbyteTracedException):
                 raise_for_unknown_ids([lookup for lookup in lookups if lookup.is_free], wanted)
             yield from ended
@@ -197,7 +197,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         return {stream: pace for of_vendor in paces for stream, pace in of_vendor.items()}
 
     def _look_up_ids(self) -> None:
-        """What a sync would tell of ids that no list has."""
+        """Reports ids that no list has, as a sync does."""
         factory = CampaignStatsComponentFactory(output=OutputQueue(), ask_once=True, named_ids=self._named_ids)
         self._streams(factory)
         raise_for_unknown_ids(map(factory.lookup_of, self._named_ids), [], may_ask=True)
@@ -260,7 +260,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             LOGGER.warning(redact(line, self._secrets))
 
     def _register_secrets(self) -> None:
-        # The entrypoint replaces the list when a command starts, and does not find keys inside arrays.
+        # The CDK's entrypoint replaces the list of secrets when a command starts, and finds no keys inside arrays.
         for secret in self._secrets:
             add_to_secrets(secret)
 
@@ -271,7 +271,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             error.message = redact(error.message, self._secrets)
             error.internal_message = redact(error.internal_message or "", self._secrets)
             is_defect = error.failure_type in (None, FailureType.system_error)
-            # What went wrong outside of this program is told in words, and in nothing else.
+            # Only a defect of this program needs a stack trace.
             error.stack_trace = redact(error.stack_trace or "", self._secrets) if is_defect else None
         elif message.type == Type.LOG and message.log:
             message.log.message = redact(message.log.message, self._secrets)

@@ -1,4 +1,4 @@
-"""What a test is written with: configurations, vendors that answer as their pages say, and one sync."""
+"""Builders for tests: configurations, vendors that answer as their documentation says, and one sync."""
 
 import copy
 import json
@@ -120,7 +120,7 @@ NULL = Answer("null")
 
 
 class Endpoint:
-    """One endpoint of a vendor: `first` is answered before `always`, which wins over what the vendor would say."""
+    """One endpoint of a vendor: it gives the answers of `first`, then `always` if it is set, else the vendor's own."""
 
     def __init__(
         self, http: requests_mocking.Mocker, method: str, pattern: str, say: Callable[[Asked], Answer]
@@ -221,7 +221,7 @@ class BatchLegacy:
 
     @property
     def windows_asked(self) -> list[tuple[str, str | None, str | None]]:
-        """The group and the bounds of each request about transactional messages, in their order."""
+        """The group and the bounds of each request about transactional messages, sorted."""
         return sorted((_last_of(one.path), one.param("since"), one.param("until")) for one in self.transactional.asked)
 
     @property
@@ -253,7 +253,7 @@ class BatchLegacy:
 
 
 def _last_of(path: str) -> str:
-    """The last segment of a path, as it is meant."""
+    """The last segment of a path, unquoted."""
     return unquote(path.rpartition("/")[2])
 
 
@@ -464,13 +464,13 @@ class Sync:
 
     @property
     def everything(self) -> str:
-        """All that was put out, each message as its line; log lines are hidden on their way to the output."""
+        """All messages, each as its line, and the failure; without the log, whose keys are masked only on output."""
         lines = [json.dumps(AirbyteMessageSerializer.dump(message), default=str) for message in self.messages]
         return "\n".join([*lines, str(self.failure), repr(self.failure)])
 
     def succeeded(self) -> "Sync":
         assert self.failure is None, f"the sync failed\n{self}"
-        assert not self.errors, f"the sync told errors\n{self}"
+        assert not self.errors, f"the sync reported errors\n{self}"
         return self
 
     def __str__(self) -> str:
@@ -549,7 +549,7 @@ def schema_of(stream: str) -> dict[str, Any]:
 
 
 def assert_fits_schema(stream: str, records: Iterable[Mapping[str, Any]]) -> None:
-    """Each record, dates and timestamps included, is what the stream's schema promises to a destination."""
+    """Each record fits the schema of its stream, dates and timestamps included."""
     validator = jsonschema.Draft7Validator(schema_of(stream), format_checker=jsonschema.FormatChecker())
     for record in records:
         problems = [f"{list(error.path)}: {error.message}" for error in validator.iter_errors(record)]

@@ -1,4 +1,4 @@
-"""What every unit test stands on: one frozen moment, waits that take no time, vendors that are not the real ones."""
+"""Fixtures of every unit test: a frozen clock, waits that take no time, vendors that are not the real ones."""
 
 import copy
 import functools
@@ -23,8 +23,8 @@ NOW = "2026-11-21T12:00:00Z"
 _MANIFEST = source_campaign_stats.source.read_manifest()
 _PICKLED = pickle.dumps(_MANIFEST)
 _REAL_SLEEP = time.sleep
-# Most of the time of a short sync: the CDK parses its schema, prepares the manifest and compares the two for every
-# source. Here each manifest is prepared and compared once.
+# For every source, the CDK parses its schema, prepares the manifest and compares the two: most of the time of a short
+# sync. Here each manifest is prepared and compared once.
 concurrent_declarative_source.safe_load_yaml = functools.lru_cache(concurrent_declarative_source.safe_load_yaml)
 _PREPARE = concurrent_declarative_source.ConcurrentDeclarativeSource._pre_process_manifest
 _COMPARE = concurrent_declarative_source.validate_manifest
@@ -52,41 +52,41 @@ concurrent_declarative_source.validate_manifest = _compared
 
 @pytest.fixture(scope="module")
 def frozen() -> Iterator[FrozenDateTimeFactory]:
-    """Once a module, because it takes a while; not once a session, because other folders want the real time."""
+    """Once per module, because freezing takes a while. Not per session: other test folders need the real time."""
     monotonic = time.monotonic
     with freezegun.freeze_time(NOW, ignore=["_pytest.timing"]) as factory:
-        # What measures a duration needs the real clock: a frozen one never reaches a deadline.
+        # Durations need the real clock: a frozen one never reaches a deadline.
         time.monotonic = monotonic
         yield factory
 
 
 @pytest.fixture(autouse=True)
 def clock(frozen: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    """The time it is: `clock.move_to("2026-11-22T12:00:00Z")` makes it another."""
+    """The frozen clock: `clock.move_to("2026-11-22T12:00:00Z")` sets another time."""
     frozen.move_to(NOW)
     return frozen
 
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch, clock: FrozenDateTimeFactory) -> list[float]:
-    """The seconds that were waited, each at once: by us, by the CDK, by its library for retries."""
+    """The seconds of each wait so far; none takes time. The connector, the CDK and its library for retries wait."""
     seconds_waited: list[float] = []
 
     def sleep(seconds: float) -> None:
-        # The CDK's own threads take naps of a tenth of a second, which are no waits for a vendor.
+        # The CDK's own threads sleep for tenths of a second; those are no waits for a vendor.
         if seconds >= 0.5:
             seconds_waited.append(seconds)
         _REAL_SLEEP(0)
 
     monkeypatch.setattr(time, "sleep", sleep)
-    # A budget counts seconds, of which none pass here.
+    # A budget waits until seconds have passed, and here none pass.
     monkeypatch.setattr(MovingWindowCallRatePolicy, "try_acquire", lambda *_, **__: None)
     return seconds_waited
 
 
 @pytest.fixture(autouse=True)
 def same_machine_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy of the developer's machine decides nothing, and the manifest is parsed once for all tests."""
+    """The developer's proxy has no effect, and the manifest is parsed once for all tests."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -95,7 +95,7 @@ def same_machine_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def http() -> Iterator[requests_mocking.Mocker]:
-    """Every request of a test; one that no vendor below answers fails, so none reaches the network."""
+    """Takes every request of a test, so none reaches the network; one that no vendor answers fails."""
     with requests_mocking.Mocker() as mocker:
         yield mocker
 

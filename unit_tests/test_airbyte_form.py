@@ -118,7 +118,7 @@ def defaults_of(specification: dict[str, Any], vendor: str) -> dict[str, Any]:
 
 
 def blanks_of(specification: dict[str, Any], vendor: str) -> dict[str, Any]:
-    """Every text of a vendor empty, every list empty or of something empty."""
+    """The settings of a vendor with every text blank and every list of blank items."""
     blank = {"string": " ", "array": ["", {"name": ""}]}
     settings = settings_of(specification["properties"][vendor])
     return {name: blank[schema["type"]] for name, schema in settings.items() if schema["type"] in blank}
@@ -159,7 +159,7 @@ def test_one_setting_that_is_no_default_turns_a_group_on(specification: dict[str
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("settings", [{}, {"lookback_days": 3}, {"rest_api_key": "", "api_key": None}], ids=str)
-def test_a_vendor_that_is_read_is_told_what_is_missing(
+def test_what_is_missing_for_a_vendor_that_is_read_is_reported(
     specification: dict[str, Any], vendor: str, settings: dict[str, Any]
 ) -> None:
     config = cleaned({"start_date": "2026-11-01", vendor: {"use": "on", **settings}}, specification)
@@ -171,7 +171,7 @@ def test_a_vendor_that_is_read_is_told_what_is_missing(
 
 @pytest.mark.parametrize("use", ["yes", "ON", " on", "", True, False, 0, 1, ["on"], {"on": "on"}], ids=repr)
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_any_other_choice_is_told(specification: dict[str, Any], vendor: str, use: Any) -> None:
+def test_any_other_choice_is_reported(specification: dict[str, Any], vendor: str, use: Any) -> None:
     config = written(set(VENDORS))
     config[vendor]["use"] = use
 

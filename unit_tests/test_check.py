@@ -76,7 +76,7 @@ def test_only_the_configured_vendors_are_asked(
     assert len(cep.list.asked) + len(legacy.list.asked) + len(moengage.stats.asked) == 1
 
 
-def test_a_refused_key_of_batch_is_told_and_not_tried_again(cep: BatchCep) -> None:
+def test_a_refused_key_of_batch_is_reported_and_not_tried_again(cep: BatchCep) -> None:
     cep.list.always = REFUSED
 
     message = failure(BATCH)
@@ -118,7 +118,7 @@ def test_every_credential_that_fails_is_named(cep: BatchCep, legacy: BatchLegacy
     assert [line.split(": ")[0] for line in lines] == ["Batch", 'Batch MEP (legacy), app "Android"', "MoEngage"]
 
 
-def test_what_is_wrong_with_all_apps_is_told_once(legacy: BatchLegacy) -> None:
+def test_an_error_of_all_apps_is_reported_once(legacy: BatchLegacy) -> None:
     legacy.list.always = REFUSED
     config = (
         ConfigBuilder().with_legacy(app("iOS", IOS_KEY), app("Android", ANDROID_KEY), app("Web", "web-key")).build()

@@ -118,7 +118,7 @@ for _what, _key in {
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_a_wrong_configuration_is_told_in_words_and_without_a_secret(
+def test_a_wrong_configuration_is_reported_without_a_secret(
     name: str, specification: dict[str, Any], http: requests_mocking.Mocker
 ) -> None:
     config, words = ERRORS[name]
@@ -198,7 +198,7 @@ def test_defaults_come_from_the_specification(specification: dict[str, Any]) -> 
     assert result["moengage"]["attribution_type"] == "TOTAL_CONVERSIONS"
 
 
-def test_a_value_of_zero_or_false_is_no_reason_for_the_default(specification: dict[str, Any]) -> None:
+def test_a_value_of_zero_is_not_replaced_by_the_default(specification: dict[str, Any]) -> None:
     result = cleaned(ConfigBuilder().with_batch(lookback_days=0).build(), specification)
 
     assert result["batch"]["lookback_days"] == 0

@@ -35,7 +35,7 @@ def nothing_printed_yet() -> None:
 
 
 class Campaigns(CampaignRouter):
-    """A router whose list has these campaigns, each created a minute after the one before, or fails."""
+    """A router whose list has these campaigns, each created after the one before, or fails."""
 
     unit = "campaigns"
 
@@ -70,7 +70,7 @@ def cursor(
     last: str = "2026-11-20",
     earliest: date | None = None,
 ) -> Any:
-    """A cursor over the days from `first` to `last`, two of which are read again."""
+    """A cursor over the days from `first` to `last`, with a lookback of two days."""
     end = date.fromisoformat(last)
     asked = Asked(
         stream_name="stats",
@@ -104,7 +104,7 @@ def handed_out(days: StatisticsCursor) -> list[StreamSlice]:
 def sync(
     days: StatisticsCursor, until: int | None = None, refused: Collection[str] = ()
 ) -> tuple[list[str], AirbyteTracedException | None]:
-    """Reads the slices one after the other, `until` so many were asked; the names that were asked, and the verdict."""
+    """Reads slices one by one, at most `until` of them. Gives the names that were asked, and the error of the end."""
     asked: list[str] = []
     try:
         for part in days.stream_slices():
@@ -125,7 +125,7 @@ def printed() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("order", [*itertools.permutations(range(4))], ids=str)
-def test_the_state_is_the_last_day_before_which_none_is_missing_in_whatever_order_days_close(
+def test_the_state_is_the_last_day_without_a_gap_in_whatever_order_days_close(
     order: tuple[int, ...],
 ) -> None:
     days = cursor("2026-11-17")
@@ -139,7 +139,7 @@ def test_the_state_is_the_last_day_before_which_none_is_missing_in_whatever_orde
         assert dict(days.state) == expected, f"after {sorted(closed)}"
 
 
-def test_a_day_that_is_missing_stops_the_state_and_is_told() -> None:
+def test_a_day_that_is_missing_stops_the_state_and_is_reported() -> None:
     days = cursor()
     _, error = sync(days, refused=["2026-11-18"])
 
@@ -178,7 +178,7 @@ def test_a_stream_without_campaigns_moves_its_state() -> None:
     assert dict(days.state) == {"date": "2026-11-20"}
 
 
-def test_a_refused_campaign_is_owed_from_its_first_day_on_and_told_at_the_end() -> None:
+def test_a_refused_campaign_is_owed_from_its_first_day_on_and_reported_at_the_end() -> None:
     days = cursor(router=Campaigns("abc"), state={"date": "2026-11-19"})
 
     asked, error = sync(days, refused="b")
@@ -188,7 +188,7 @@ def test_a_refused_campaign_is_owed_from_its_first_day_on_and_told_at_the_end() 
     assert dict(days.state) == {"date": "2026-11-20", "owed": [["b", "2026-11-17"]]}
 
 
-def test_a_refused_campaign_that_is_listed_no_more_was_deleted() -> None:
+def test_a_refused_campaign_that_is_no_longer_listed_counts_as_deleted() -> None:
     router = Campaigns("abc")
     days = cursor(router=router)
     slices = days.stream_slices()
@@ -201,7 +201,7 @@ def test_a_refused_campaign_that_is_listed_no_more_was_deleted() -> None:
     assert dict(days.state) == {"date": "2026-11-20"}
 
 
-def test_the_list_is_not_read_again_when_nothing_is_missing_or_only_what_was_missing_before() -> None:
+def test_the_list_is_not_read_again_when_nothing_new_is_missing() -> None:
     router = Campaigns("abc")
     sync(cursor(router=router))
     sync(cursor(router=router, state={"date": "2026-11-20", "owed": [["b", "2026-11-01"]]}), refused="b")
@@ -232,14 +232,14 @@ def test_no_owed_campaign_is_asked_for_days_that_the_vendor_no_longer_has() -> N
     assert [part["start_time"] for part in handed_out(days)] == ["2026-05-20"]
 
 
-def test_an_owed_campaign_that_is_listed_no_more_owes_nothing() -> None:
+def test_a_campaign_that_is_no_longer_listed_is_no_longer_owed() -> None:
     days = cursor(state={"date": "2026-11-19", "owed": [["x", "2026-11-01"]]}, router=Campaigns("a"))
 
     assert sync(days) == (["a"], None)
     assert dict(days.state) == {"date": "2026-11-20"}
 
 
-def test_ten_refusals_in_a_row_are_owed_by_nobody() -> None:
+def test_ten_refusals_in_a_row_are_not_owed_but_asked_again() -> None:
     names = [f"c{number:02}" for number in range(40)]
     days = cursor(router=Campaigns(names), state={"date": "2026-11-18"})
 
@@ -335,7 +335,7 @@ def test_a_checkpoint_is_made_while_the_campaigns_under_way_take_long(monkeypatc
 
     assert message.state.stream.stream_state.under_way["place"][-1] == "c006"
     assert days.progress_that_is_due(lambda: True) is None, "it was just made"
-    assert printed() == [], "whoever asked for it prints it"
+    assert printed() == [], "the caller prints it"
 
 
 def test_no_checkpoint_is_made_while_a_worker_makes_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +349,7 @@ def test_no_checkpoint_is_made_while_a_worker_makes_one(monkeypatch: pytest.Monk
         asking.start()
         asking.join(5)
 
-    assert found == [None], "whoever prints does not wait for a worker that waits for the output"
+    assert found == [None], "the printing thread must not wait for a worker that waits for the output"
 
 
 def test_the_day_of_the_last_whole_sync_stays_until_the_next_one_is_whole() -> None:
@@ -365,7 +365,7 @@ def test_the_day_of_the_last_whole_sync_stays_until_the_next_one_is_whole() -> N
     }
 
 
-def test_after_midnight_the_rest_is_asked_up_to_the_new_day_and_then_the_others_like_daily() -> None:
+def test_after_midnight_the_rest_is_asked_up_to_the_new_day_and_then_the_others_as_in_a_daily_sync() -> None:
     state = died(100)
     router = Campaigns(NAMES)
     days = cursor(router=router, state=state, last="2026-11-21")
@@ -381,7 +381,7 @@ def test_after_midnight_the_rest_is_asked_up_to_the_new_day_and_then_the_others_
     assert dict(days.state) == {"date": "2026-11-21"}
 
 
-def test_several_deaths_in_a_row_ask_no_campaign_more_often_than_they_must() -> None:
+def test_each_of_several_deaths_repeats_at_most_twenty_campaigns() -> None:
     state: dict[str, Any] = {}
     asked: list[str] = []
     for _ in range(4):
@@ -395,14 +395,14 @@ def test_several_deaths_in_a_row_ask_no_campaign_more_often_than_they_must() -> 
     assert len(asked) <= len(NAMES) + 4 * 20
 
 
-def test_deaths_over_midnights_promise_no_day_that_was_not_read() -> None:
+def test_after_deaths_over_several_midnights_no_state_promises_a_day_that_was_not_read() -> None:
     state = died(100)
     PRINTED.clear()
     sync(cursor(router=Campaigns(NAMES), state=state, last="2026-11-21"), until=200)
     states = printed()
 
     assert [found.get("date") for found in states] == [None, None, "2026-11-20", "2026-11-20"], (
-        "140 more end the first sync"
+        "the other 140 complete the first sync"
     )
     asked, _ = sync(cursor(router=Campaigns(NAMES), state=states[-1], last="2026-11-22"))
     assert set(asked) == set(NAMES)
@@ -420,7 +420,7 @@ def test_a_campaign_that_was_created_in_between_is_asked_wherever_it_stands(crea
     assert len(asked) <= 1 + 140 + 5
 
 
-def test_a_campaign_that_vanished_in_between_is_not_asked() -> None:
+def test_a_campaign_that_was_deleted_in_between_is_not_asked() -> None:
     asked, error = sync(cursor(router=Campaigns(NAMES[5:-5]), state=died(100)))
 
     assert error is None

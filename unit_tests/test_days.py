@@ -30,16 +30,16 @@ def test_the_lookback_before_the_state_is_asked_again_but_nothing_before_the_sta
 
 
 @pytest.mark.parametrize("state", [None, nov(10)])
-def test_nothing_is_asked_that_the_vendor_no_longer_has(state: date | None) -> None:
+def test_days_that_the_vendor_no_longer_has_are_not_asked(state: date | None) -> None:
     assert asked(state, earliest=nov(15)) == Window(nov(15), LAST)
 
 
-def test_a_vendor_who_has_more_changes_nothing() -> None:
+def test_a_vendor_that_has_older_days_than_needed_changes_nothing() -> None:
     assert asked(nov(19), earliest=date(2026, 5, 1)) == Window(nov(12), LAST)
 
 
 @pytest.mark.parametrize("start", [nov(21), date(2027, 1, 1)])
-def test_there_is_nothing_to_ask_when_the_start_is_behind_the_last_day(start: date) -> None:
+def test_there_is_nothing_to_ask_when_the_start_is_after_the_last_day(start: date) -> None:
     assert asked(None, start=start) is None
 
 

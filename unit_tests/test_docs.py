@@ -35,7 +35,7 @@ def text_of(page: Path) -> str:
 
 
 def section(page: Path, heading: str) -> str:
-    """What stands below a heading, up to the next one that is not deeper."""
+    """The text below a heading, up to the next heading of the same or a higher level."""
     level = heading.split(" ", 1)[0]
     _, found, rest = text_of(page).partition(f"\n{heading}\n")
     assert found, f"{page.name} has no heading '{heading}'"
@@ -43,7 +43,7 @@ def section(page: Path, heading: str) -> str:
 
 
 def rows(text: str) -> Iterator[list[str]]:
-    """The cells of each row of a table that begins with code."""
+    """The cells of each row whose first cell begins with code."""
     for line in text.splitlines():
         if line.startswith("| `"):
             yield [cell.strip() for cell in line.strip("|").split(" | ")]
@@ -165,7 +165,7 @@ def template(node: ast.expr) -> str | None:
 
 
 def texts_in(node: ast.AST) -> Iterator[str]:
-    """Every text of a module that is no documentation, the parts of a text as one."""
+    """Every text of a module except docstrings; a text of several parts is one."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
@@ -177,7 +177,7 @@ def texts_in(node: ast.AST) -> Iterator[str]:
 
 
 def is_sentence(text: str) -> bool:
-    """Whether a person can be meant: some words, and the end of a sentence among or behind them."""
+    """Whether a text is for people: it has several words and the end of a sentence."""
     is_pattern = "(?" in text
     return len(re.findall(r"[A-Za-z]+", text)) >= 2 and bool(re.search(r"[.?](\s|…|$)", text)) and not is_pattern
 
@@ -344,7 +344,8 @@ def test_the_examples_of_costs_follow_the_formulas_and_the_limits() -> None:
     table = [line.strip("| ").split(" | ") for line in section(COSTS, "## Calls of a sync").splitlines()]
     examples = [row for row in table if re.match(r"(small|medium|large):", row[0])]
 
-    # Orchestrations, asked at first, asked daily; apps, live, others; campaigns, with numbers on a day; years.
+    # Orchestrations: listed, asked at first, asked daily. Apps, and campaigns of each: live, others. Campaigns of
+    # MoEngage: listed, with numbers on a day. Years.
     accounts = [(60, 40, 20, 1, 50, 0, 20, 10, 1), (1000, 400, 150, 3, 250, 50, 200, 60, 2)]
     accounts.append((10000, 2500, 600, 6, 1900, 100, 1000, 300, 2))
     for (text, *told), account in zip(examples, accounts, strict=True):
@@ -368,7 +369,7 @@ def minutes(number: float) -> str:
     return f"{number:.0f} min" if number < 60 else f"{number // 60:.0f} h {number % 60:02.0f} min"
 
 
-def test_how_far_back_batch_goes_stands_in_one_place_and_is_what_is_asked() -> None:
+def test_how_far_back_batch_goes_is_documented_once_and_as_the_manifest_has_it() -> None:
     days = MANIFEST["definitions"]["batch"]["orchestration_stats"]["incremental_sync"]["start_datetime"]["min_datetime"]
     (number,) = re.findall(r"day_delta\(-(\d+),", days)
 

@@ -1,4 +1,4 @@
-"""Who takes the messages of a sync: any thread, one after the other, and nobody waits for itself."""
+"""Any thread may take the next message of a sync, and no thread waits for itself."""
 
 import threading
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def test_each_message_may_be_taken_in_another_thread(monkeypatch: pytest.MonkeyP
     output = OutputQueue()
 
     class Source:
-        """Emits more than the queue takes, as the CDK does when a stream is done: in the thread that asks."""
+        """Emits more than the queue takes, in the thread that asks, as the CDK does when a stream is done."""
 
         def __init__(self, **_: Any) -> None: ...
 
@@ -122,7 +122,7 @@ def test_a_state_that_says_more_comes_before_a_repeated_one(seconds: list[float]
 
 
 @pytest.mark.parametrize("status", [AirbyteStreamStatus.COMPLETE, AirbyteStreamStatus.INCOMPLETE])
-def test_a_stream_that_is_done_gives_signs_only_while_no_other_can(
+def test_unfinished_streams_repeat_their_state_and_after_all_are_finished_the_last_one_is_repeated(
     seconds: list[float], status: AirbyteStreamStatus
 ) -> None:
     output = OutputQueue()
@@ -133,14 +133,16 @@ def test_a_stream_that_is_done_gives_signs_only_while_no_other_can(
     seconds.append(1000)
     assert day_of(output.items.get()) == "2026-11-10"
     output.items.put(MESSAGE)
-    assert output.items.get() is MESSAGE, "the other one has just given one"
+    assert output.items.get() is MESSAGE, "the other stream has just repeated its state"
 
     output.hears(stream_status_as_airbyte_message(StreamDescriptor(name="other"), status))
     seconds.append(2000)
-    assert day_of(output.items.get()) == "2026-11-10", "only lists are read: the last one is repeated"
+    assert day_of(output.items.get()) == "2026-11-10", (
+        "only lists are still read: the last state that was printed is repeated"
+    )
 
 
-def test_a_stream_that_is_not_read_gives_no_sign(seconds: list[float]) -> None:
+def test_a_stream_that_is_not_read_repeats_no_state(seconds: list[float]) -> None:
     output = OutputQueue()
     output.begins_with("stats", state_message("2026-11-18"))
     output.is_about(["other"])
@@ -151,9 +153,7 @@ def test_a_stream_that_is_not_read_gives_no_sign(seconds: list[float]) -> None:
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_what_is_about_single_campaigns_is_told_when_all_streams_are_done(
-    monkeypatch: pytest.MonkeyPatch, fails: bool
-) -> None:
+def test_errors_about_single_campaigns_come_after_all_others(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
     last = SaidLastError("stats: c1 is missing", FailureType.config_error)
     first = transient_error("list: gave up").as_airbyte_message(StreamDescriptor(name="list"))
 
@@ -175,4 +175,4 @@ def test_what_is_about_single_campaigns_is_told_when_all_streams_are_done(
 
     told = [message.trace.error.message for message in messages if message.trace and message.trace.error]
     assert told == ["list: gave up", "stats: c1 is missing"]
-    assert {type(message) for message in messages} == {AirbyteMessage}, "as the serializer wants it"
+    assert {type(message) for message in messages} == {AirbyteMessage}, "the serializer takes no subclass"

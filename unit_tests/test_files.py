@@ -1,4 +1,4 @@
-"""Files, catalogs, states and arguments that can't work: told by the command, with the file, its role and the place."""
+"""Files and arguments that can't work: the message names the file, its role and the place in it."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def lines(*messages: Any) -> str:
 
 
 class Folder:
-    """A folder with the files of a `read`, of which one may be another one."""
+    """A folder with valid files of a `read`; a test replaces one of them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -84,7 +84,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
 
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_is_told_with_its_role_its_path_and_the_place(folder: Folder, option: str, name: str) -> None:
+def test_a_broken_file_is_reported_with_its_role_its_path_and_the_place(folder: Folder, option: str, name: str) -> None:
     content, words = BROKEN[name]
     path = folder.put(option, content)
 
@@ -95,7 +95,7 @@ def test_a_broken_file_is_told_with_its_role_its_path_and_the_place(folder: Fold
 
 
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
-def test_a_file_that_is_no_file_is_told(folder: Folder, option: str) -> None:
+def test_a_path_that_is_no_file_is_reported(folder: Folder, option: str) -> None:
     assert "is not there" in folder.refusal(**{option: str(folder.path / "missing.json")})
     assert "is a folder" in folder.refusal(**{option: str(folder.path)})
     assert "a part of its path is a file" in folder.refusal(**{option: str(folder.path / "config.json" / "x")})
@@ -103,7 +103,7 @@ def test_a_file_that_is_no_file_is_told(folder: Folder, option: str) -> None:
     assert "can't be read" in folder.refusal(**{option: "/" + "x" * 5000})
 
 
-def test_a_file_that_the_user_may_not_read_is_told(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_the_user_may_not_read_is_reported(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(_: Path) -> bytes:
         raise PermissionError
 
@@ -121,7 +121,7 @@ def test_a_key_in_the_place_of_a_path_is_not_repeated(folder: Folder) -> None:
     assert "is not there" in folder.refusal(config=KEY)
 
 
-def test_a_name_that_a_person_typed_twice_is_told(folder: Folder) -> None:
+def test_a_name_that_a_person_typed_twice_is_reported(folder: Folder) -> None:
     folder.put("config", '{"batch": {}, "batch": {}}')
 
     assert 'the name "batch" twice' in folder.refusal()
@@ -201,7 +201,7 @@ OTHERS: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_file_that_is_something_else_is_told_with_what_makes_the_right_one(folder: Folder, name: str) -> None:
+def test_a_wrong_kind_of_file_is_reported_with_the_command_that_makes_the_right_one(folder: Folder, name: str) -> None:
     option, content, words = OTHERS[name]
     path = folder.put(option, content)
 
@@ -233,7 +233,7 @@ def test_an_empty_state_is_none(folder: Folder, content: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["destination_sync_mode", "json_schema", "supported_sync_modes"])
-def test_what_a_catalog_lacks_and_nobody_needs_is_completed(folder: Folder, field: str) -> None:
+def test_a_catalog_may_lack_fields_that_do_not_matter(folder: Folder, field: str) -> None:
     stream = {name: value for name, value in STREAM.items() if name != field}
     item = {name: value for name, value in CONFIGURED.items() if name != field} | {"stream": stream}
     folder.put("catalog", json.dumps({"streams": [item]}))
@@ -246,7 +246,7 @@ def test_what_a_catalog_lacks_and_nobody_needs_is_completed(folder: Folder, fiel
 # --- The commands that make files -------------------------------------------------------------------------------------
 
 
-def test_a_catalog_is_made_of_what_discover_prints_and_is_one_that_read_takes(folder: Folder) -> None:
+def test_read_takes_the_catalog_that_is_made_from_the_output_of_discover(folder: Folder) -> None:
     stats = {"name": "a_stats", "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]} | {
         "source_defined_primary_key": [["id"], ["date"]],
         "default_cursor_field": ["date"],
@@ -259,7 +259,7 @@ def test_a_catalog_is_made_of_what_discover_prints_and_is_one_that_read_takes(fo
     assert modes == [("orchestrations", "full_refresh"), ("a_stats", "incremental")]
 
 
-def test_states_are_the_last_of_each_stream_even_of_an_output_that_was_cut_off(folder: Folder) -> None:
+def test_the_last_state_of_each_stream_is_taken_even_from_an_output_that_was_cut_off(folder: Folder) -> None:
     def of(name: str, day: str) -> dict[str, Any]:
         stream = {"stream_descriptor": {"name": name}, "stream_state": {"date": day}}
         return {"type": "STATE", "state": {"type": "STREAM", "stream": stream, "sourceStats": {"recordCount": 1}}}
@@ -275,12 +275,12 @@ def test_states_are_the_last_of_each_stream_even_of_an_output_that_was_cut_off(f
 
 @pytest.mark.parametrize("command", ["catalog", "state"])
 @pytest.mark.parametrize("text", ["", "x", lines(LOG), '{"type": "STATE"}', '{"type": "CATALOG"}'])
-def test_an_output_without_what_is_wanted_is_told(folder: Folder, command: str, text: str) -> None:
+def test_an_output_without_the_right_messages_is_reported(folder: Folder, command: str, text: str) -> None:
     with pytest.raises(Mistake, match="Give"):
         made(command, str(folder.put("out", text)))
 
 
-def test_an_output_that_is_not_there_is_told(folder: Folder) -> None:
+def test_an_output_that_is_not_there_is_reported(folder: Folder) -> None:
     with pytest.raises(Mistake, match="can't be read"):
         made("state", str(folder.path / "missing"))
 
@@ -308,7 +308,7 @@ def test_an_output_that_is_not_there_is_told(folder: Folder) -> None:
     ],
     ids=str,
 )
-def test_arguments_that_no_command_takes_are_told_without_what_was_typed(
+def test_arguments_that_no_command_takes_are_reported_without_quoting_them(
     capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,4 @@
-"""What an answer's values become: each fits its column, or is told with the column and what stands there."""
+"""Each value of an answer is made to fit its column, or an error names the column and the value."""
 
 import json
 import subprocess
@@ -139,13 +139,13 @@ def answer(body: Any) -> requests.Response:
     ],
 )
 def test_a_value_becomes_what_its_column_declares(column: str, written: str, becomes: Any) -> None:
-    # Beside it stands one that has to be made to fit, so that all columns take the same way.
+    # Beside it stands a value that does not fit as it is, so that every record is read exactly.
     record = fitted(f'{{"{column}": {written}, "number": "7"}}' if column != "number" else f'{{"{column}": {written}}}')
 
     found = record[column]
     assert (found, type(found)) == (becomes, type(becomes))
     kinds = {type(part) for part in parts_of(found)}
-    assert kinds <= {dict, list, str, int, float, bool, type(None)}, "a line can be made of it"
+    assert kinds <= {dict, list, str, int, float, bool, type(None)}, "a line can hold only these types"
 
 
 @pytest.mark.parametrize("column", ["whole", "number", "truth", "text", "texts", "parts", "open"])
@@ -186,7 +186,7 @@ def test_null_stays_null(column: str) -> None:
         (f'{{"whole": {"9" * 5000}}}', f'"whole" holds {"9" * 60}… where'),
     ],
 )
-def test_what_can_not_be_made_to_fit_is_told_with_its_column(record: str, told: str) -> None:
+def test_a_value_that_can_not_be_made_to_fit_is_reported_with_its_column(record: str, told: str) -> None:
     with pytest.raises(UnfitValueError) as raised:
         fitted(record)
 
@@ -260,7 +260,7 @@ def test_whatever_the_spelling_a_record_has_the_same_values_and_fits_the_schema(
 
 
 def assert_fits_schema_but_for_dates(stream: str, record: Mapping[str, Any]) -> None:
-    """The format of dates is the extractors' own work."""
+    """Without the format of dates, which is the work of the extractors."""
     problems = [error.message for error in jsonschema.Draft7Validator(schema_of(stream)).iter_errors(record)]
     assert not problems, f"{stream}: {problems}"
 
@@ -283,7 +283,7 @@ def test_what_the_schema_does_not_declare_stays_as_it_is(value: Any) -> None:
 @pytest.mark.parametrize(
     "name", ["seen", "platforms", "other_metrics", "orchestration_id", "step_id", "field_1", "self"]
 )
-def test_what_a_vendor_adds_is_read_as_if_there_were_no_way_to_read_faster(name: str, value: Any, where: str) -> None:
+def test_what_a_vendor_adds_is_read_the_same_in_the_fast_and_the_slow_way(name: str, value: Any, where: str) -> None:
     sent = day("2026-11-20", message_steps=[{"step_id": "a", "sent": 1, "platform": {"IOS": {"sent": 2}}}])
     sent |= {"platform": [{"platform": "WEB", "sent": 3}], "versions": [{"version": "a", "sent": 4}]}
     part = sent
@@ -309,7 +309,7 @@ def test_a_record_with_what_the_vendor_added_is_compared_while_it_is_parsed(monk
     assert fitted('{"sent": 1, "platform": [{"platform": "IOS", "sent": 4}]}', WIDE)
 
 
-def test_names_without_end_are_not_all_learnt() -> None:
+def test_at_most_fifty_new_names_are_learnt() -> None:
     columns = Columns(schema_of("orchestration_stats"), {"platforms": "platform"})
 
     rows = [fitted(f'{{"sent": 1, "campaign_{n}": 2}}', columns) for n in range(200)]
@@ -320,14 +320,14 @@ def test_names_without_end_are_not_all_learnt() -> None:
 
 
 def test_a_record_that_fits_as_it_is_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """1,000,000 rows are common: reading exactly costs four times as much."""
+    """A sync of 1,000,000 rows is common, and reading exactly takes four times as long."""
     monkeypatch.setattr("source_campaign_stats.vendors.fitting.exactly", lambda text: pytest.fail("read again"))
 
     assert fitted('{"whole": 12, "number": 12, "parts": [{"sent": 18446744073709551616, "new": "12"}], "new": 12.0}')
 
 
 def test_threads_that_read_a_stream_for_the_first_time_do_not_crash_the_process() -> None:
-    """msgspec does, when two threads make it learn a type at the same time."""
+    """msgspec crashes when two threads make it learn a type at the same time."""
     program = (
         "import sys, threading\n"
         "from source_campaign_stats.vendors.fitting import Columns, schema_of\n"
@@ -450,14 +450,14 @@ def test_a_leaf_whose_metrics_say_nothing_has_no_performance_stats() -> None:
         (lambda: moengage_rows(failure_breakdown={"Bounced": "x"}), '"failure_breakdown.count" holds the text "x"'),
     ],
 )
-def test_what_does_not_fit_a_breakdown_is_told(rows: Callable[[], Any], told: str) -> None:
+def test_what_does_not_fit_a_breakdown_is_reported(rows: Callable[[], Any], told: str) -> None:
     with pytest.raises(UnfitValueError) as raised:
         rows()
 
     assert told in str(raised.value)
 
 
-def test_what_does_not_fit_in_statistics_ends_no_row_before_it() -> None:
+def test_rows_before_a_value_that_does_not_fit_are_read() -> None:
     rows = iter(
         OrchestrationStatsExtractor().extract_records(
             answer({"details": [day("2026-11-19"), day("2026-11-20", sent="many")]})
@@ -498,7 +498,7 @@ def test_an_item_that_can_not_be_read_spoils_no_other_and_says_which_it_is(
     assert records[2][telling[1]] == "Half \ufffd"
 
 
-def test_an_unreadable_item_has_only_those_of_its_telling_columns_that_can_be_read() -> None:
+def test_an_unreadable_item_keeps_the_identifying_columns_that_can_be_read() -> None:
     page = json.dumps({"orchestrations": [orchestration("o1", capping="<odd>", name={"en": "Sale"})]})
 
     (record,) = OrchestrationExtractor().extract_records(answer(page.replace('"<odd>"', "1e400")))
@@ -518,7 +518,7 @@ def test_a_channel_without_its_array_still_decides_which_days_are_asked() -> Non
 # --- A sync -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_sync_of_odd_answers_is_a_sync_of_plain_ones(cep: BatchCep) -> None:
+def test_odd_spellings_in_answers_make_no_difference_to_a_sync(cep: BatchCep) -> None:
     config = ConfigBuilder().with_batch().build()
     cep.with_orchestrations(orchestration("o1", name="Half \ud83d", capping="3"))
     odd = {"details": [{"date": "2026-11-20", "sent": "12", "\ud83d": 2**64, "platform": {"IOS": {"sent": 12.0}}}]}
@@ -530,7 +530,7 @@ def test_a_sync_of_odd_answers_is_a_sync_of_plain_ones(cep: BatchCep) -> None:
     assert (row["sent"], row["other_metrics"]) == (12, {"\ufffd": 2**64})
     assert row["platforms"] == [{"platform": "ios", "sent": 12}]
     assert (sync.only("orchestrations")["name"], sync.only("orchestrations")["capping"]) == ("Half \ufffd", 3)
-    assert len(cep.stats.asked) == 1, "nothing of it is a reason to ask again"
+    assert len(cep.stats.asked) == 1, "no odd spelling is a reason to ask again"
 
 
 def test_exact_reading_keeps_what_msgspec_reads() -> None:

@@ -99,7 +99,9 @@ def test_a_documented_answer_is_used(shape: Any, body: str) -> None:
         (CAMPAIGNS, '{"data": {"c1": [1]}, "total": 1}', "Expected `object`, got `int`"),
     ],
 )
-def test_any_other_answer_is_asked_again_and_told_how_it_differs(shape: Any, body: str | bytes, words: str) -> None:
+def test_any_other_answer_is_asked_again_and_the_message_says_how_it_differs(
+    shape: Any, body: str | bytes, words: str
+) -> None:
     resolution = decision(response(body), documented_answer=shape)
 
     assert resolution.response_action == ResponseAction.RETRY
@@ -118,7 +120,7 @@ def test_any_other_answer_is_asked_again_and_told_how_it_differs(shape: Any, bod
     ],
     ids=["byte order mark", "half a pair in a text", "half a pair in a key", "numbers that no machine holds"],
 )
-def test_what_spoils_a_value_at_most_is_no_reason_to_ask_again(body: bytes) -> None:
+def test_an_answer_in_which_only_a_value_is_broken_is_not_asked_again(body: bytes) -> None:
     resolution = decision(response(body), documented_answer=DAYS)
 
     assert resolution.response_action == ResponseAction.SUCCESS, resolution.error_message
@@ -162,7 +164,7 @@ def test_records_stay_text_until_they_are_taken_one_at_a_time() -> None:
     records = taken(days)
 
     assert bytes(next(records)) == b'{"sent": 1}'
-    assert [bytes(day) for day in days] == [b'{"sent": 2}'], "only what was not taken is kept"
+    assert [bytes(day) for day in days] == [b'{"sent": 2}'], "a record that was taken is no longer kept"
     assert (list(map(bytes, records)), days) == ([b'{"sent": 2}'], [])
 
 
@@ -177,7 +179,7 @@ def test_numbers_are_read_exactly() -> None:
     ("written", "told"),
     [("1e400", "1e400"), ("-1e400", "-1e400"), ("9" * 5000, "9" * 5000), ("NaN", "NaN"), ("-Infinity", "-Infinity")],
 )
-def test_a_number_that_no_machine_can_hold_is_none_and_spoils_nothing_beside_it(written: str, told: str) -> None:
+def test_a_number_that_no_machine_can_hold_spoils_no_other_value(written: str, told: str) -> None:
     found = decoded(response(f'{{"details": [{{"sent": {written}, "delivered": 3}}]}}'))["details"][0]
 
     assert (type(found["sent"]), repr(found["sent"]), found["delivered"]) == (NoNumber, told, 3)
@@ -199,7 +201,7 @@ def test_too_many_requests_is_a_limit() -> None:
 
 
 def again(answer: requests.Response, **settings: Any) -> ErrorResolution:
-    """What is decided when the same request is answered in the same way twice."""
+    """The decision about the second of two equal answers to the same request."""
     judge = handler(**settings)
     judge.interpret_response(answer)
     return judge.interpret_response(answer)
@@ -232,13 +234,13 @@ def test_a_refusal_that_is_about_one_campaign_is_raised_as_such_when_it_comes_tw
 
 
 @pytest.mark.parametrize(("status", "account"), [(401, [401]), (403, [401, 403])])
-def test_what_is_about_the_account_is_not_about_one_campaign(status: int, account: list[int]) -> None:
+def test_a_refusal_about_the_account_is_not_about_one_campaign(status: int, account: list[int]) -> None:
     resolution = decision(response("", status), about_one="Skip it.", about_the_account=account)
 
     assert resolution.response_action == ResponseAction.FAIL
 
 
-def test_another_answer_in_between_does_not_make_a_refusal_the_first_one_again() -> None:
+def test_a_refusal_is_believed_the_second_time_even_after_another_answer_in_between() -> None:
     judge, answer = handler(about_one="Skip it."), response("", 404)
     judge.interpret_response(answer)
     answer.status_code = 500
@@ -294,7 +296,7 @@ def test_a_thread_asks_as_often_as_it_has_patience(tries: int, failures: int) ->
     assert actions == [ResponseAction.RETRY] * (failures - 1) + [ResponseAction.FAIL]
 
 
-def test_a_limit_is_no_answer_that_patience_counts() -> None:
+def test_a_429_does_not_count_as_a_failed_try() -> None:
     with patience(Patience(2)):
         judge, answer = handler(), response("", 429)
         actions = {judge.interpret_response(answer).response_action for _ in range(5)}
@@ -302,7 +304,7 @@ def test_a_limit_is_no_answer_that_patience_counts() -> None:
     assert actions == {ResponseAction.RATE_LIMITED}
 
 
-def test_what_can_be_asked_once_only_is_believed() -> None:
+def test_an_answer_is_believed_if_it_can_not_be_asked_again() -> None:
     empty = response('{"orchestrations": [], "has_more": false}')
 
     with patience(Patience(1)):
@@ -346,7 +348,7 @@ def test_a_vendor_that_hangs_is_given_up_after_two_of_our_timeouts() -> None:
         ("", "(400)"),
     ],
 )
-def test_the_words_of_each_vendor_are_found(body: str, words: str) -> None:
+def test_the_error_text_of_each_vendor_is_quoted(body: str, words: str) -> None:
     assert words in str(again(response(body, 400)).error_message)
 
 
@@ -379,7 +381,7 @@ def test_a_connection_that_broke_is_asked_again(error: Exception | None) -> None
         (requests.exceptions.ProxyError("Tunnel connection failed: 403 Forbidden"), "HTTPS_PROXY"),
     ],
 )
-def test_a_setting_of_the_machine_is_named_and_not_asked_again(error: Exception, hint: str) -> None:
+def test_a_wrong_setting_of_the_machine_is_named_and_nothing_is_asked_again(error: Exception, hint: str) -> None:
     resolution = decision(error)
 
     assert resolution.response_action == ResponseAction.FAIL
@@ -486,7 +488,7 @@ def test_without_a_usable_wait_a_429_waits_at_least_five_seconds(named: dict[str
 
 
 @pytest.mark.parametrize("header", ["Retry_After", "x_ratelimit_reset"])
-def test_a_wait_that_is_over_is_followed_by_a_short_one(header: str) -> None:
+def test_a_wait_until_a_moment_that_has_passed_becomes_a_short_one(header: str) -> None:
     past = email.utils.formatdate(time.time() - 60) if header == "Retry_After" else str(time.time() - 60)
 
     assert 0 < wait(response("", 429, **{header: past})) < 10
@@ -498,7 +500,7 @@ def test_waits_grow_up_to_half_a_minute(answer: Any) -> None:
 
     for attempt, seconds in enumerate(waits):
         assert min(2**attempt, 30) <= seconds <= min(2**attempt, 30) * 1.25, waits
-    assert sum(waits) > 60, "a minute's limit has to be outlasted"
+    assert sum(waits) > 60, "the waits have to outlast the limit of a minute"
 
 
 def test_waits_have_jitter() -> None:

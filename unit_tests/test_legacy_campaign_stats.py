@@ -112,7 +112,7 @@ def test_the_map_of_versions_becomes_an_array(legacy: BatchLegacy) -> None:
     assert_fits_schema(STREAM, sync.records(STREAM))
 
 
-def test_a_metric_that_no_page_mentions_goes_to_other_metrics_and_stays_where_it_is_inside_versions(
+def test_an_undocumented_metric_goes_to_other_metrics_and_stays_in_place_inside_versions(
     legacy: BatchLegacy,
 ) -> None:
     legacy.with_campaigns(legacy_campaign("c1"))
@@ -134,7 +134,7 @@ def test_every_documented_metric_is_a_column_and_nothing_else_is_left_over(legac
     assert record == {"app": "iOS", "campaign_token": "c1", "date": "2026-11-20"} | numbers
 
 
-def test_metrics_that_are_called_like_columns_of_ours_overwrite_nothing(legacy: BatchLegacy) -> None:
+def test_metrics_with_the_names_of_our_columns_overwrite_nothing(legacy: BatchLegacy) -> None:
     named_like_ours = {"app": 1, "campaign_token": {"a": 2}, "other_metrics": [3], "in_total": True, "platform": None}
     legacy.with_campaigns(legacy_campaign("c1"))
     legacy.with_days("c1", legacy_day("2026-11-20", **named_like_ours))
@@ -264,7 +264,7 @@ def test_one_refused_campaign_is_missing_alone_and_owed(legacy: BatchLegacy) -> 
 
 
 def delete_when_asked(legacy: BatchLegacy, token: str) -> None:
-    """The campaign is listed at first; when its statistics are asked for, it is gone from both."""
+    """The campaign is listed at first. When its statistics are asked for, it is gone from list and statistics."""
     say = legacy.stats._say
 
     def deleted(asked: Asked) -> Answer:
@@ -287,7 +287,7 @@ def test_a_campaign_that_is_still_listed_was_not_deleted_whatever_the_vendor_say
     assert "c2" in sync.errors_of(STREAM)[0]
 
 
-def test_a_campaign_deleted_meanwhile_is_told_and_skipped(legacy: BatchLegacy) -> None:
+def test_a_campaign_deleted_meanwhile_is_logged_and_skipped(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2")).with_days("c1", legacy_day("2026-11-20"))
     delete_when_asked(legacy, "c2")
 

@@ -81,7 +81,7 @@ def test_campaigns_that_come_in_at_the_head_only_repeat_others(legacy: BatchLega
 @pytest.mark.parametrize("hidden", [0, 50, 98, 99])
 @pytest.mark.parametrize("page", [1, 2, 3])
 def test_an_item_that_one_page_hides_is_not_lost(legacy: BatchLegacy, page: int, hidden: int) -> None:
-    """A replica that lags does not know it yet: the page is shorter than asked, and all others are whole."""
+    """A replica that lags does not have the item yet: this page is too short, and all others are whole."""
     campaigns = [legacy_campaign(f"c{number:03}") for number in range(290)]
     legacy.with_campaigns(*campaigns)
 
@@ -119,7 +119,7 @@ def test_an_empty_page_is_believed_when_it_comes_twice(legacy: BatchLegacy, live
     assert 5 in waits
 
 
-def test_a_list_that_moves_for_ever_is_told(legacy: BatchLegacy) -> None:
+def test_a_list_that_never_stops_moving_is_an_error(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(600)))
     by_page(legacy, lambda _, asked: legacy.campaigns[IOS_KEY].pop(0) if asked.param("from") != "0" else None)
 
@@ -129,7 +129,7 @@ def test_a_list_that_moves_for_ever_is_told(legacy: BatchLegacy) -> None:
     assert len(legacy.list.asked) < 20
 
 
-def test_a_full_last_page_is_followed_by_an_empty_one(legacy: BatchLegacy) -> None:
+def test_a_last_page_that_is_full_is_read(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(100)))
 
     assert len(read(CONFIG, STREAM).succeeded().records(STREAM)) == 100
@@ -206,13 +206,13 @@ def test_campaigns_in_dev_mode_are_listed(legacy: BatchLegacy) -> None:
     assert keys(read(CONFIG, STREAM).succeeded()) == [("iOS", "c1")]
 
 
-def test_a_field_that_no_page_mentions_passes_through(legacy: BatchLegacy) -> None:
+def test_an_undocumented_field_passes_through(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(legacy_campaign("c1", novelty=[1]))
 
     assert read(CONFIG, STREAM).succeeded().only(STREAM)["novelty"] == [1]
 
 
-def test_a_campaign_that_a_new_one_shifted_to_the_next_page_is_told_once(legacy: BatchLegacy) -> None:
+def test_a_campaign_that_a_new_one_shifts_to_the_next_page_is_one_record(legacy: BatchLegacy) -> None:
     campaigns = [legacy_campaign(f"c{number:03}") for number in range(120)]
     legacy.with_campaigns(*campaigns)
     say = legacy.list._say
@@ -228,11 +228,11 @@ def test_a_campaign_that_a_new_one_shifted_to_the_next_page_is_told_once(legacy:
 
     tokens = [record["campaign_token"] for record in read(config, STREAM).succeeded().records(STREAM)]
 
-    assert len(tokens) == len(set(tokens)), "a campaign was told twice"
+    assert len(tokens) == len(set(tokens)), "a campaign came twice"
     assert {campaign["campaign_token"] for campaign in campaigns} <= set(tokens)
 
 
-def test_a_campaign_that_both_halves_show_is_told_once(legacy: BatchLegacy) -> None:
+def test_a_campaign_in_both_halves_is_one_record(legacy: BatchLegacy) -> None:
     legacy.list.always = Answer([legacy_campaign("c1")])
 
     assert keys(read(CONFIG, STREAM).succeeded()) == [("iOS", "c1")]
@@ -268,7 +268,7 @@ def test_one_answer_that_is_not_the_documented_one_is_survived(legacy: BatchLega
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, '"Live API key"'), (403, "API_MISUSE"), (404, '"Live API key"')])
-def test_a_refused_list_says_what_to_correct_and_is_asked_once_per_slice(
+def test_a_refused_list_says_what_to_correct_and_is_asked_at_most_twice(
     legacy: BatchLegacy, status: int, words: str
 ) -> None:
     legacy.list.always = Answer({"code": 10, "message": "no"}, status=status)

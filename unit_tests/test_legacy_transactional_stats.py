@@ -90,7 +90,7 @@ def test_a_catalog_with_the_stream_but_no_group_says_where_to_enter_one(legacy: 
     assert legacy.transactional.asked == []
 
 
-def test_a_catalog_with_the_stream_but_without_the_vendor_says_what_other_streams_say(legacy: BatchLegacy) -> None:
+def test_without_the_vendor_the_stream_gets_the_same_message_as_other_streams(legacy: BatchLegacy) -> None:
     sync = read(ConfigBuilder().with_moengage().build(), STREAM)
 
     assert 'Choose "Read" for that vendor' in str(sync.failure)
@@ -193,14 +193,14 @@ def test_a_sync_says_how_many_requests_its_windows_take(legacy: BatchLegacy) -> 
     assert any(line.startswith(f"{STREAM}: 8 requests, which take about") for line in sync.logs)
 
 
-def test_the_number_of_days_of_a_request_is_the_one_that_check_counts_with() -> None:
+def test_check_counts_with_the_days_of_a_request_that_the_manifest_has() -> None:
     step = read_manifest()["definitions"]["batch_legacy"][STREAM]["incremental_sync"]["step"]
 
     assert step == f"P{batch_legacy._DAYS_OF_A_REQUEST}D"
 
 
 def test_every_window_is_shorter_than_the_shortest_six_months() -> None:
-    # From the end of August to the end of February.
+    # From the end of August to the end of February: 181 days.
     assert batch_legacy._DAYS_OF_A_REQUEST <= 181
 
 
@@ -307,7 +307,7 @@ def test_a_group_that_is_taken_out_of_the_settings_owes_nothing(legacy: BatchLeg
     assert {group for group, _, _ in legacy.windows_asked} == {"welcome"}
 
 
-def test_a_group_that_is_owed_stays_owed_and_red_until_it_answers(legacy: BatchLegacy) -> None:
+def test_a_group_that_is_owed_stays_owed_and_an_error_until_it_answers(legacy: BatchLegacy) -> None:
     legacy.with_group("welcome", transactional_day("2026-11-20"))
     owed = {"date": "2026-11-20", "owed": [["iOS", "wrong", "2026-11-01"]]}
 
@@ -317,7 +317,7 @@ def test_a_group_that_is_owed_stays_owed_and_red_until_it_answers(legacy: BatchL
     assert len(sync.errors_of(STREAM)) == 1
 
 
-def test_the_only_group_that_breaks_is_owed_whether_it_is_the_group_or_the_vendor(legacy: BatchLegacy) -> None:
+def test_if_the_only_group_breaks_it_is_owed(legacy: BatchLegacy) -> None:
     legacy.groups["welcome"] = BROKEN
 
     sync = read(config(), STREAM, state={STREAM: {"date": "2026-11-18"}})
@@ -335,7 +335,7 @@ def test_one_group_that_breaks_beside_others_is_missing_alone(legacy: BatchLegac
 
     assert sync.state(STREAM)["owed"] == [["iOS", "broken", "2020-01-01"]]
     assert len(sync.records(STREAM)) == len(days_between("2020-01-01", "2026-11-20"))
-    # Also the request that shows whether the vendor answers asks for no more.
+    # The request that shows whether the vendor answers is no longer either.
     assert max(len(days_between(str(since), str(until))) for _, since, until in legacy.windows_asked) == 178
 
 
@@ -353,7 +353,7 @@ def test_a_window_that_breaks_half_way_makes_its_whole_group_missing(legacy: Bat
     assert [of for _, group, of in keys(sync) if group == "other"] == days_between("2025-01-01", "2026-11-20")
 
 
-def test_a_refused_key_ends_the_stream_at_once_in_words(legacy: BatchLegacy) -> None:
+def test_a_refused_key_ends_the_stream_at_once_and_the_message_names_app_and_key(legacy: BatchLegacy) -> None:
     legacy.transactional.always = Answer({"code": 10, "message": "AUTHENTICATION_INVALID"}, status=401)
 
     sync = read(config(groups("iOS", IOS_KEY, *(f"group {number}" for number in range(60)))), STREAM)
@@ -365,7 +365,7 @@ def test_a_refused_key_ends_the_stream_at_once_in_words(legacy: BatchLegacy) -> 
     assert sync.state(STREAM) == {}
 
 
-def test_a_group_without_rows_is_named_in_the_log_and_one_of_another_app_does_not_stand_for_it(
+def test_a_group_without_rows_is_logged_even_if_the_same_group_of_another_app_has_rows(
     legacy: BatchLegacy,
 ) -> None:
     settings = config(groups("iOS", IOS_KEY, "welcome", "quiet"), groups("Android", ANDROID_KEY, "welcome"))
@@ -453,7 +453,7 @@ def test_the_groups_are_cleaned_as_other_lists_are(legacy: BatchLegacy, typed: l
 
 
 @pytest.mark.parametrize("group", ["two words", "a, b", '"quoted"', "https://example.com/x", "Été 🌞", "a;b|c"])
-def test_no_text_is_refused_for_what_other_ids_can_not_have(legacy: BatchLegacy, group: str) -> None:
+def test_a_group_may_have_characters_that_other_ids_can_not_have(legacy: BatchLegacy, group: str) -> None:
     legacy.with_group(group)
 
     assert check(config(groups("iOS", IOS_KEY, group))).status.value == "SUCCEEDED"
@@ -469,7 +469,7 @@ def test_no_text_is_refused_for_what_other_ids_can_not_have(legacy: BatchLegacy,
     ],
     ids=ascii,
 )
-def test_what_can_not_be_a_list_of_groups_is_told(legacy: BatchLegacy, typed: Any, words: str) -> None:
+def test_what_can_not_be_a_list_of_groups_is_reported(legacy: BatchLegacy, typed: Any, words: str) -> None:
     settings = config(app("iOS", IOS_KEY) | {"transactional_group_ids": typed})
 
     sync = read(settings, STREAM)
@@ -479,7 +479,7 @@ def test_what_can_not_be_a_list_of_groups_is_told(legacy: BatchLegacy, typed: An
     assert legacy.transactional.asked == []
 
 
-def test_a_key_that_was_pasted_as_a_group_is_told_and_not_shown(legacy: BatchLegacy) -> None:
+def test_a_key_that_was_pasted_as_a_group_is_reported_and_not_shown(legacy: BatchLegacy) -> None:
     sync = read(config(groups("iOS", IOS_KEY, IOS_KEY)), STREAM)
 
     assert "holds the same text as" in str(sync.failure)

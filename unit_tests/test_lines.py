@@ -38,7 +38,7 @@ def numbers(lines: Lines) -> list[int]:
 
 
 class Output(io.StringIO):
-    """A standard output that knows how many records each write of records brought."""
+    """A standard output that counts the records of each write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ def test_lines_are_not_gathered_before_they_are_written(cep: BatchCep) -> None:
     assert output.records == [1, 1]
 
 
-def test_a_state_comes_after_its_records_and_tells_their_number(cep: BatchCep) -> None:
+def test_a_state_comes_after_its_records_and_has_their_number(cep: BatchCep) -> None:
     cep.with_orchestrations(orchestration("o1"))
     cep.with_days("o1", *(day(f"2026-11-{number:02}") for number in range(1, 21)))
 
@@ -161,4 +161,4 @@ def test_the_stream_is_running_before_its_first_record_and_the_log_counts_each_r
     assert len(statuses) == 1
     assert statuses[0] < first_record
     assert f"{STREAM}: 2 records from 1 of 1 orchestrations" in caplog.text
-    assert "Read 1 records" not in caplog.text, "the CDK counts what it is handed"
+    assert "Read 1 records" not in caplog.text, "the CDK would count many lines as one record"

@@ -1,4 +1,4 @@
-"""The manifest is valid, holds nothing deprecated, and every requester is a careful one."""
+"""The manifest is valid, holds nothing deprecated, and every requester has timeouts, waits and a budget."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ STREAMS = {
     "moengage_campaigns": (["campaign_id"], "MoEngage"),
     "moengage_campaign_stats": (["date", "campaign_id", "platform", "locale", "variation"], "MoEngage"),
 }
-# Requests a minute that each vendor allows at most.
+# How many requests a minute each vendor allows.
 LIMITS = {
     "https://api.batch.com/2.10/orchestrations/list": ("GET", 60),
     "https://api.batch.com/2.10/orchestrations/stats?from=x": ("GET", 60),
@@ -116,7 +116,7 @@ def test_a_requester_has_the_error_handler_and_the_waits_of_its_vendor(
     assert handler["vendor"] == STREAMS[name][1]
     assert handler["class_name"].rpartition(".")[2].endswith("ErrorHandler")
     assert [strategy["vendor"] for strategy in handler["backoff_strategies"]] == [STREAMS[name][1]]
-    assert handler["documented_answer"], "a page of maintenance would be an empty page"
+    assert handler["documented_answer"], "without it a maintenance page counts as an empty page"
     assert 401 in [code for item in handler["response_filters"] for code in item["http_codes"]]
 
 
@@ -194,8 +194,8 @@ def test_the_number_of_workers_is_the_configured_one(number: int | None, monkeyp
     assert workers == [number or 20]
 
 
-def test_the_paces_that_progress_is_told_by_are_the_budgets_of_the_manifest() -> None:
-    """The second rate of a policy is that of a minute; Batch CEP's number is a setting."""
+def test_progress_is_estimated_with_the_budgets_of_the_manifest() -> None:
+    """The last rate of a policy is the one of a minute; the number of Batch CEP is a setting."""
     settings: dict[str, dict[str, int]] = {"batch": {"requests_per_second": 3}, "batch_legacy": {}, "moengage": {}}
     paces = {stream: pace for vendor in VENDORS for stream, pace in vendor.paces(settings[vendor.name]).items()}
     rates = {

@@ -1,4 +1,4 @@
-"""What new users do wrong in the settings: each kind told in words, where it was done, and without a key."""
+"""Mistakes of new users in the settings: the message says what is wrong and where, and shows no key."""
 
 import copy
 import json
@@ -213,7 +213,7 @@ PLACES: dict[str, tuple[Config, str]] = {
         for name, told in table.items()
     ],
 )
-def test_a_mistake_in_the_settings_is_told_before_any_request_and_without_a_key(
+def test_a_mistake_in_the_settings_is_reported_before_any_request_and_without_a_key(
     http: requests_mocking.Mocker, config: Config, words: str
 ) -> None:
     given = copy.deepcopy(config)
@@ -260,7 +260,7 @@ def test_what_is_plainly_meant_is_taken(
     assert complaint(result, specification) is None
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     config = but("batch", is_now={"rest_api_key": "****", "lookback_days": 999})
     config["start_date"] = "tomorrow"
     config["moengage"]["metric_typ"] = "TOTAL"
@@ -269,17 +269,17 @@ def test_all_mistakes_are_told_at_once() -> None:
 
     for words in ("metric_type", "start date", "is the mask", "from 0 to 180"):
         assert words in message
-    assert "is missing" not in message, "it may stand there under the wrong name"
+    assert "is missing" not in message, "the setting may be there under a wrong name"
 
 
-def test_of_a_wrapped_configuration_nothing_else_is_told() -> None:
+def test_a_wrapped_configuration_gets_one_message_and_no_other() -> None:
     message = str(read({"name": "x", "configuration": everything()}, *STREAMS).failure)
 
     assert message.count("is not known") == 1
     assert "is missing" not in message
 
 
-def test_hundreds_of_mistakes_are_told_in_twenty_lines() -> None:
+def test_hundreds_of_mistakes_are_reported_in_twenty_lines() -> None:
     config = but("batch_legacy", "apps", is_now=[app(f"a{n}", "****") for n in range(300)])
 
     lines = str(read(config, *STREAMS).failure).split("\n")
@@ -311,7 +311,7 @@ NOTES: dict[str, tuple[Callable[[Config], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", NOTES)
-def test_what_does_nothing_or_something_else_is_a_warning_of_check_and_read(
+def test_settings_without_the_effect_they_seem_to_have_are_warnings_of_check_and_read(
     cep: BatchCep, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     change, words = NOTES[name]
@@ -354,7 +354,7 @@ def test_check_says_how_many_days_a_first_sync_reads_and_how_long_that_takes(
     assert any(line.startswith("Batch: one request for each orchestration") for line in caplog.messages)
 
 
-def test_an_item_that_no_version_can_read_is_told_without_a_class_name(cep: BatchCep) -> None:
+def test_an_item_that_no_version_can_read_is_reported_without_a_class_name(cep: BatchCep) -> None:
     items = [{"id": "o1", "message_steps": 5, "channels": 7}, {"id": "o2"}]
     cep.list.always = Answer({"orchestrations": items, "has_more": False})
 
@@ -383,7 +383,9 @@ BATCH = ConfigBuilder().with_batch().build()
     ],
     ids=str,
 )
-def test_a_stream_that_can_not_be_read_is_told(http: requests_mocking.Mocker, streams: list[str], words: str) -> None:
+def test_a_stream_that_can_not_be_read_is_reported(
+    http: requests_mocking.Mocker, streams: list[str], words: str
+) -> None:
     sync = read(BATCH, *streams)
 
     assert words in str(sync.failure)
@@ -403,7 +405,7 @@ STATES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_a_state_that_this_connector_never_wrote_is_told(http: requests_mocking.Mocker, name: str) -> None:
+def test_a_state_that_this_connector_never_wrote_is_reported(http: requests_mocking.Mocker, name: str) -> None:
     state, words = STATES[name]
 
     sync = read(BATCH, "orchestration_stats", state=state)
@@ -442,7 +444,7 @@ def test_a_state_of_tomorrow_reads_up_to_the_last_whole_day_and_stays(cep: Batch
     assert sync.state("orchestration_stats") == {"date": "2026-11-22"}
 
 
-def test_the_last_message_of_a_failed_sync_names_the_streams_and_nothing_of_python(cep: BatchCep) -> None:
+def test_the_last_message_of_a_failed_sync_names_the_streams_and_quotes_no_exception(cep: BatchCep) -> None:
     cep.list.always = Answer({"message": "no"}, status=401)
 
     sync = read(BATCH, "orchestrations", "orchestration_stats")

@@ -142,7 +142,7 @@ def test_a_day_that_shows_fewer_campaigns_than_it_counts_is_walked_again(moengag
     assert [asked.body.get("offset", 0) for asked in moengage.stats.asked] == [0, 10, 0, 10]
 
 
-def test_a_day_that_is_incomplete_in_another_way_each_time_is_missing_and_holds_the_state(moengage: MoEngage) -> None:
+def test_a_day_that_is_incomplete_in_another_way_each_time_is_missing_and_stops_the_state(moengage: MoEngage) -> None:
     names = [f"c{number:02}" for number in range(12)]
     numbers = itertools.count()
 
@@ -159,7 +159,7 @@ def test_a_day_that_is_incomplete_in_another_way_each_time_is_missing_and_holds_
     assert len(moengage.stats.asked) <= 8
 
 
-def test_the_same_total_and_the_same_campaigns_twice_are_how_the_vendor_counts(moengage: MoEngage) -> None:
+def test_two_walks_with_the_same_campaigns_are_believed_whatever_the_total(moengage: MoEngage) -> None:
     moving_list(moengage, whole_from_call=1000)
 
     sync = read(LAST_DAY.build(), STREAM).succeeded()
@@ -169,8 +169,8 @@ def test_the_same_total_and_the_same_campaigns_twice_are_how_the_vendor_counts(m
     assert len(moengage.stats.asked) == 4, "two walks of two pages"
 
 
-def test_with_ids_a_count_of_the_ids_asked_for_costs_no_call(moengage: MoEngage) -> None:
-    """The page says `total_campaigns` is what was requested: quiet campaigns may be counted and not shown."""
+def test_with_ids_a_total_that_counts_campaigns_without_numbers_costs_no_extra_call(moengage: MoEngage) -> None:
+    """MoEngage documents that `total_campaigns` counts the ids in the request, so it can be more than are shown."""
     names = [f"c{number}" for number in range(5)]
     config = ConfigBuilder().with_setting("start_date", "2026-11-18").with_moengage(campaign_ids=names).build()
     moengage.stats.always = Answer(moengage_answer({"c1": moengage_campaign_stats()}, total=5))
@@ -230,7 +230,7 @@ def test_no_state_says_that_a_day_was_read_before_it_is_believed(moengage: MoEng
 
 
 @pytest.mark.parametrize("answer", [Answer({"title": "Bad"}, status=400), Answer("", status=404), MAINTENANCE])
-def test_a_day_that_breaks_for_good_holds_the_state_and_later_days_are_read(moengage: MoEngage, answer: Answer) -> None:
+def test_a_day_that_breaks_for_good_stops_the_state_and_later_days_are_read(moengage: MoEngage, answer: Answer) -> None:
     moengage.with_stats("c1")
     say = moengage.stats._say
     moengage.stats._say = lambda asked: answer if asked.body["start_date"] == "2026-11-16" else say(asked)
@@ -346,7 +346,7 @@ def test_a_failure_reason_is_an_item_of_an_array(moengage: MoEngage) -> None:
     ]
 
 
-def test_a_metric_that_no_page_mentions_goes_to_other_metrics_and_stays_where_it_is_further_inside(
+def test_an_undocumented_metric_goes_to_other_metrics_and_stays_in_place_inside_objects(
     moengage: MoEngage,
 ) -> None:
     record = leaf(
@@ -378,14 +378,14 @@ COLUMNS_OF_OURS = (
 
 
 @pytest.mark.parametrize("value", [7, None, "text", {"a": {"b": [1]}}])
-def test_metrics_that_are_called_like_columns_of_ours_overwrite_nothing(moengage: MoEngage, value: Any) -> None:
+def test_metrics_with_the_names_of_our_columns_overwrite_nothing(moengage: MoEngage, value: Any) -> None:
     usual = leaf(moengage, performance_stats={"sent": 2})
     named_like_ours = dict.fromkeys(COLUMNS_OF_OURS, value)
 
     assert leaf(moengage, performance_stats={"sent": 2} | named_like_ours) == usual | {"other_metrics": named_like_ours}
 
 
-def test_a_group_that_no_page_mentions_beside_the_performance_is_kept_as_well(moengage: MoEngage) -> None:
+def test_an_undocumented_group_beside_the_performance_stats_is_kept_too(moengage: MoEngage) -> None:
     record = leaf(moengage, performance_stats={"sent": 2, "adjusted_open": 7}, carousel_stats={"slides": [1, 2]})
 
     assert record["other_metrics"] == {"carousel_stats": {"slides": [1, 2]}, "adjusted_open": 7}
@@ -533,7 +533,7 @@ def test_a_campaign_that_comes_on_two_pages_is_taken_from_the_last(moengage: MoE
 # --- Attribution and metric type --------------------------------------------------------------------------------------
 
 
-def test_attribution_and_metric_type_are_asked_and_told(moengage: MoEngage) -> None:
+def test_attribution_and_metric_type_are_sent_and_become_columns(moengage: MoEngage) -> None:
     config = ConfigBuilder().with_setting("start_date", "2026-11-20")
     config.with_moengage(attribution_type="VIEW_THROUGH", metric_type="UNIQUE")
     moengage.with_stats("c1")
@@ -555,7 +555,7 @@ def test_the_state_is_put_out_after_each_day_and_never_goes_back(moengage: MoEng
 
     assert states == sorted(states)
     assert states[-1] == "2026-11-20"
-    assert len(set(states)) > 3, "a backfill that is interrupted would start again"
+    assert len(set(states)) > 3, "otherwise an interrupted backfill starts again"
 
 
 def test_with_a_state_the_lookback_and_the_new_days_are_asked(moengage: MoEngage) -> None:
@@ -704,7 +704,7 @@ def test_one_answer_that_is_not_the_documented_one_is_survived(moengage: MoEngag
     assert ids(read(LAST_DAY.build(), STREAM).succeeded()) == ["c1"]
 
 
-def test_the_limit_of_a_minute_is_outlasted(moengage: MoEngage, waits: list[float]) -> None:
+def test_a_sync_outlasts_the_limit_of_a_minute(moengage: MoEngage, waits: list[float]) -> None:
     moengage.with_stats("c1")
     moengage.stats.first = [Answer("", status=429)] * 6
 

@@ -47,7 +47,7 @@ def test_the_list_is_walked_to_an_empty_page_until_two_walks_agree(
 
 
 def lying_once(moengage: MoEngage, page: int, lie: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
-    """The first answer for a page is not what the list has."""
+    """The first answer for a page is wrong."""
     say, lies = moengage.list._say, [lie]
 
     def answer(asked: Asked) -> Answer:
@@ -69,7 +69,7 @@ def lying_once(moengage: MoEngage, page: int, lie: Callable[[list[dict[str, Any]
     ],
     ids=["empty", "short", "cut", "page 1", "in another order"],
 )
-def test_a_page_that_is_not_true_once_loses_nothing(moengage: MoEngage, page: int, lie: Any) -> None:
+def test_a_page_that_is_wrong_once_loses_nothing(moengage: MoEngage, page: int, lie: Any) -> None:
     moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(40)))
     lying_once(moengage, page, lie)
 
@@ -92,7 +92,7 @@ def test_the_third_walk_may_agree_with_the_first_one(moengage: MoEngage) -> None
     assert len(firsts) == 3
 
 
-def test_a_list_that_is_another_one_each_time_is_told_and_what_came_of_it_is_put_out(moengage: MoEngage) -> None:
+def test_a_list_that_differs_at_each_walk_is_an_error_and_all_its_campaigns_are_put_out(moengage: MoEngage) -> None:
     numbers = itertools.count()
     moengage.list._say = lambda asked: Answer(
         [moengage_campaign(f"c{next(numbers)}")] if asked.body["page"] == 1 else []
@@ -127,7 +127,7 @@ def test_children_and_archived_campaigns_are_asked_for(moengage: MoEngage) -> No
     assert body["request_id"]
 
 
-def test_a_record_is_the_campaign_without_the_address_of_a_person(moengage: MoEngage) -> None:
+def test_a_record_is_the_campaign_without_the_e_mail_address_of_its_creator(moengage: MoEngage) -> None:
     moengage.with_campaigns(moengage_campaign("c1", parent_campaign_id="p1"))
 
     sync = read(CONFIG, STREAM).succeeded()
@@ -148,7 +148,7 @@ def test_an_id_that_looks_like_a_number_stays_text(moengage: MoEngage, campaign_
     assert (record["campaign_id"], record["parent_campaign_id"]) == (campaign_id, campaign_id)
 
 
-def test_a_campaign_repeated_by_a_list_that_moved_is_told_once(moengage: MoEngage) -> None:
+def test_a_campaign_that_a_moving_list_repeats_is_one_record(moengage: MoEngage) -> None:
     moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in (*range(15), 14, 15)))
 
     assert ids(read(CONFIG, STREAM).succeeded()) == [f"c{n}" for n in range(16)]
@@ -178,7 +178,7 @@ def test_the_keys_stand_verbatim_in_both_headers(moengage: MoEngage, key: str) -
     assert headers["Authorization"] == "Basic " + base64.b64encode(f"0{key[::-1]}:{key}".encode()).decode()
 
 
-def test_a_field_that_no_page_mentions_passes_through(moengage: MoEngage) -> None:
+def test_an_undocumented_field_passes_through(moengage: MoEngage) -> None:
     moengage.with_campaigns(moengage_campaign("c1", novelty={"a": 1}))
 
     assert read(CONFIG, STREAM).succeeded().only(STREAM)["novelty"] == {"a": 1}
@@ -197,7 +197,7 @@ def test_one_answer_that_is_not_the_documented_one_is_survived(moengage: MoEngag
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "Settings > Account > APIs"), (403, "enable")])
-def test_a_refused_key_is_told_and_not_tried_again(moengage: MoEngage, status: int, words: str) -> None:
+def test_a_refused_key_is_reported_and_not_tried_again(moengage: MoEngage, status: int, words: str) -> None:
     moengage.list.always = Answer({"error": {"message": "no"}}, status=status)
 
     sync = read(CONFIG, STREAM)

@@ -37,24 +37,24 @@ def test_an_entry_needs_a_reason() -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_mutant_that_lives_and_is_not_accepted_is_told(whole: bool) -> None:
+def test_a_mutant_that_lives_and_is_not_accepted_is_reported(whole: bool) -> None:
     (told,) = complaints([MUTANT, OTHER], 100, {OTHER: "the same"}, whole=whole)
 
     assert str(MUTANT) in told
 
 
-def test_an_accepted_mutant_that_lives_is_not_told() -> None:
+def test_an_accepted_mutant_that_lives_is_not_reported() -> None:
     assert complaints([MUTANT], 10, {MUTANT: "the same"}, whole=True) == []
 
 
-def test_an_entry_that_no_mutant_needs_is_told_after_a_whole_run_alone() -> None:
+def test_an_entry_that_no_mutant_needs_is_reported_only_after_a_whole_run() -> None:
     (told,) = complaints([], 10, {MUTANT: "the same"}, whole=True)
 
     assert str(MUTANT) in told
     assert complaints([], 10, {MUTANT: "the same"}, whole=False) == []
 
 
-def test_less_than_nine_of_ten_that_die_are_told_although_all_others_are_accepted() -> None:
+def test_too_few_dead_mutants_are_reported_even_if_all_others_are_accepted() -> None:
     (told,) = complaints([MUTANT, OTHER], 10, {MUTANT: "the same", OTHER: "the same"}, whole=True)
 
     assert "Of 10 mutants 80.0% die" in told

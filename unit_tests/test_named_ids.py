@@ -1,4 +1,4 @@
-"""Ids in the settings that no list has: told by every sync, and by `check`; nothing but such ids is no success."""
+"""Ids in the settings that no list has: a sync and `check` log them, and fail if there are no other ids."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def told(logs: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("streams", [[LIST, STATS], [LIST]])
-def test_an_id_that_the_list_does_not_have_is_told(moengage: MoEngage, streams: list[str]) -> None:
+def test_an_id_that_the_list_does_not_have_is_logged(moengage: MoEngage, streams: list[str]) -> None:
     moengage.with_campaigns(moengage_campaign("c1"), moengage_campaign("quiet")).with_stats("c1")
 
     sync = read(moengage_of("c1", "quiet", "wrong"), *streams).succeeded()
@@ -43,7 +43,7 @@ def test_an_id_that_the_list_does_not_have_is_told(moengage: MoEngage, streams: 
     assert line.startswith('"Campaign ids" of "MoEngage": no list has wrong.')
 
 
-def test_without_the_list_in_the_sync_an_id_without_rows_is_told_and_costs_no_request(moengage: MoEngage) -> None:
+def test_without_the_list_in_the_sync_an_id_without_rows_is_logged_and_costs_no_request(moengage: MoEngage) -> None:
     moengage.with_stats("c1")
 
     sync = read(moengage_of("c1", "wrong"), STATS).succeeded()
@@ -52,7 +52,7 @@ def test_without_the_list_in_the_sync_an_id_without_rows_is_told_and_costs_no_re
     assert moengage.list.asked == []
 
 
-def test_a_sync_of_right_ids_tells_nothing_and_asks_nothing_more(moengage: MoEngage) -> None:
+def test_a_sync_of_right_ids_logs_nothing_and_asks_nothing_more(moengage: MoEngage) -> None:
     moengage.with_stats("c1", "c2")
 
     sync = read(moengage_of("c1", "c2"), STATS).succeeded()
@@ -80,7 +80,7 @@ def test_a_sync_of_campaigns_that_are_quiet_succeeds(moengage: MoEngage) -> None
     assert told(read(moengage_of("quiet"), STATS).succeeded().logs) == []
 
 
-def test_an_orchestration_to_skip_that_there_is_not_is_told(cep: BatchCep) -> None:
+def test_an_orchestration_to_skip_that_does_not_exist_is_logged(cep: BatchCep) -> None:
     cep.with_orchestrations(orchestration("o1"), orchestration("o2")).with_days("o1", day("2026-11-20"))
 
     sync = read(ConfigBuilder().with_batch(skip_orchestration_ids=["o2", "o3"]).build(), "orchestration_stats")
@@ -90,7 +90,7 @@ def test_an_orchestration_to_skip_that_there_is_not_is_told(cep: BatchCep) -> No
     ]
 
 
-def test_a_token_that_the_list_of_its_app_does_not_have_is_told(legacy: BatchLegacy) -> None:
+def test_a_token_that_the_list_of_its_app_does_not_have_is_logged(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2", live=False), key=IOS_KEY)
     legacy.with_campaigns(legacy_campaign("c9"), key=ANDROID_KEY)
     apps = app("iOS", IOS_KEY, "c1", "c2", "c9"), app("Android", ANDROID_KEY)
@@ -102,7 +102,7 @@ def test_a_token_that_the_list_of_its_app_does_not_have_is_told(legacy: BatchLeg
     ]
 
 
-def test_a_sync_that_failed_tells_unknown_ids_as_well(legacy: BatchLegacy) -> None:
+def test_a_sync_that_failed_logs_unknown_ids_too(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(legacy_campaign("c1"))
     legacy.days["wrong"] = Answer("", status=404)
 

@@ -149,7 +149,7 @@ def test_versions_of_an_in_app_orchestration_have_no_name(cep: BatchCep) -> None
     assert one_day(cep, versions=versions)["versions"] == versions
 
 
-def test_a_metric_that_no_page_mentions_goes_to_other_metrics_and_stays_where_it_is_inside_arrays(
+def test_an_undocumented_metric_goes_to_other_metrics_and_stays_in_place_inside_arrays(
     cep: BatchCep,
 ) -> None:
     new = {"adjusted_open": 3}
@@ -180,7 +180,7 @@ def test_every_documented_metric_is_a_column_and_nothing_else_is_left_over(cep: 
 @pytest.mark.parametrize(
     "name", ["project_key", "orchestration_id", "platforms", "other_metrics", "in_total", "campaign_id", "app", ""]
 )
-def test_a_metric_that_is_called_like_a_column_of_ours_overwrites_nothing(cep: BatchCep, name: str, value: Any) -> None:
+def test_a_metric_with_the_name_of_one_of_our_columns_overwrites_nothing(cep: BatchCep, name: str, value: Any) -> None:
     record = one_day(cep, platform={"ios": {"sent": 1}}, **{name: value})
 
     assert record == {
@@ -226,7 +226,7 @@ def test_a_day_that_is_written_with_a_time_is_not_lost_silently(cep: BatchCep) -
 # --- The window -------------------------------------------------------------------------------------------------------
 
 
-def test_a_start_date_that_batch_no_longer_has_is_clamped_and_told_in_one_line(cep: BatchCep) -> None:
+def test_a_start_date_that_batch_no_longer_has_is_clamped_and_logged_in_one_line(cep: BatchCep) -> None:
     cep.with_orchestrations(orchestration("o1"), orchestration("o2"))
     config = ConfigBuilder().with_setting("start_date", "2024-01-01").with_batch().build()
 
@@ -316,7 +316,7 @@ def test_with_a_state_the_lookback_is_read_again(cep: BatchCep) -> None:
     assert keys(sync) == [("o1", of) for of in days_between("2026-11-15", "2026-11-20")]
 
 
-def test_the_lookback_does_not_reach_behind_the_start_date(cep: BatchCep) -> None:
+def test_the_lookback_does_not_reach_before_the_start_date(cep: BatchCep) -> None:
     cep.with_orchestrations(orchestration("o1"))
 
     read(CONFIG, STREAM, state={STREAM: {"date": "2026-11-02"}}).succeeded()
@@ -501,7 +501,7 @@ def test_a_skipped_orchestration_is_not_asked(cep: BatchCep) -> None:
 
 
 def delete_when_asked(cep: BatchCep, *ids: str) -> None:
-    """The orchestrations are listed at first; when their statistics are asked for, they are gone from both."""
+    """The orchestrations are listed at first. When their statistics are asked for, they are gone from both."""
     say = cep.stats._say
 
     def deleted(asked: Asked) -> Answer:
@@ -513,7 +513,7 @@ def delete_when_asked(cep: BatchCep, *ids: str) -> None:
     cep.stats._say = deleted
 
 
-def test_an_orchestration_deleted_meanwhile_is_told_and_skipped(cep: BatchCep) -> None:
+def test_an_orchestration_deleted_meanwhile_is_logged_and_skipped(cep: BatchCep) -> None:
     with_many(cep)
     delete_when_asked(cep, "o02")
 
@@ -524,7 +524,7 @@ def test_an_orchestration_deleted_meanwhile_is_told_and_skipped(cep: BatchCep) -
     assert any("o02" in line and "deleted" in line for line in sync.logs)
 
 
-def test_orchestrations_that_are_listed_and_unknown_are_missing_all_of_them(cep: BatchCep) -> None:
+def test_orchestrations_that_are_listed_but_unknown_to_the_statistics_are_all_missing(cep: BatchCep) -> None:
     for name in with_many(cep):
         cep.days[name] = GONE
 

@@ -156,13 +156,13 @@ def test_timestamps_arrive_in_one_form(cep: BatchCep, sent: str, expected: str |
     assert_fits_schema(STREAM, [record])
 
 
-def test_a_field_that_no_page_mentions_passes_through(cep: BatchCep) -> None:
+def test_an_undocumented_field_passes_through(cep: BatchCep) -> None:
     cep.with_orchestrations(orchestration(novelty={"new": [1]}))
 
     assert read(CONFIG, STREAM).succeeded().only(STREAM)["novelty"] == {"new": [1]}
 
 
-def test_an_orchestration_repeated_by_a_list_that_moved_is_told_once(cep: BatchCep) -> None:
+def test_an_orchestration_that_a_moving_list_repeats_is_one_record(cep: BatchCep) -> None:
     cep.with_pages([orchestration("o1"), orchestration("o2")], [orchestration("o2"), orchestration("o3")])
 
     assert ids(read(CONFIG, STREAM).succeeded()) == ["o1", "o2", "o3"]
@@ -222,7 +222,7 @@ def test_a_page_that_leads_to_itself_fails_the_stream(cep: BatchCep) -> None:
     assert len(cep.list.asked) < 12
 
 
-def test_a_list_that_leads_back_to_a_page_it_had_is_asked_again_and_then_told(cep: BatchCep) -> None:
+def test_a_list_that_leads_back_to_an_earlier_page_is_asked_again_and_then_an_error(cep: BatchCep) -> None:
     many = [orchestration(f"o{number}") for number in range(3)]
     cep.cursors = ["a", "b", "a"]
     cep.with_pages(many[:1], many[1:2], many[2:], [])
@@ -230,7 +230,7 @@ def test_a_list_that_leads_back_to_a_page_it_had_is_asked_again_and_then_told(ce
     sync = read(CONFIG, STREAM)
 
     assert "leads back to a page that was read before" in sync.errors_of(STREAM)[0]
-    assert ids(sync) == ["o0", "o1", "o2"], "what came of it is put out"
+    assert ids(sync) == ["o0", "o1", "o2"], "what came before the error is put out"
     assert len(cep.list.asked) <= 6
 
 
@@ -312,7 +312,7 @@ def test_a_list_that_is_refused_fails(cep: BatchCep, status: int) -> None:
     assert read(CONFIG, STREAM).failure is not None
 
 
-def test_a_list_that_fails_on_its_second_page_puts_out_nothing(cep: BatchCep) -> None:
+def test_a_list_that_fails_on_its_second_page_is_one_error(cep: BatchCep) -> None:
     cep.with_pages([orchestration("o1")], [orchestration("o2")])
     answers = iter([None])
     say = cep.list._say

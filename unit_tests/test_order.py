@@ -31,7 +31,7 @@ def test_what_was_asked_in_whatever_order_is_known_to_the_next_sync(seed: int) -
     assert asked(order, progress) == keys(*done)
 
 
-def test_the_place_is_the_last_one_before_which_none_is_missing() -> None:
+def test_the_place_is_the_last_one_without_a_gap_before_it() -> None:
     progress = Progress(places(0, 1, 2, 3, 4))
     for number in (0, 2, 4, 1):
         progress.add((f"o{number:03}",))

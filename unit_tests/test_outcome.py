@@ -45,7 +45,7 @@ def test_a_stream_that_was_read_whole_has_nothing_to_say() -> None:
     assert not book.has_ended
 
 
-def test_a_failure_is_told_once() -> None:
+def test_a_failure_is_reported_once() -> None:
     book = outcomes()
 
     assert [str(fail(book, "o1", "first")), fail(book, "o2", "second")] == ["first", None]
@@ -53,7 +53,7 @@ def test_a_failure_is_told_once() -> None:
     assert book.verdict() is None
 
 
-def test_whoever_waits_hears_of_the_end() -> None:
+def test_the_end_of_a_stream_calls_on_end() -> None:
     book, heard = outcomes(), []
     book.on_end = lambda: heard.append(1)
     fail(book, "o1", "first")
@@ -90,7 +90,7 @@ def test_what_was_missing_before_is_not_counted_as_in_a_row() -> None:
     assert [miss(book, f"o{number}") for number in range(50)] == [None] * 50
 
 
-def test_more_than_a_hundred_are_not_about_single_campaigns() -> None:
+def test_more_than_a_hundred_missing_campaigns_are_one_error() -> None:
     book = outcomes(300)
     told: list[AirbyteTracedException | None] = []
     for number in range(MOST_OWED + 1):
@@ -120,7 +120,7 @@ def test_what_is_refused_after_the_end_is_not_remembered() -> None:
     assert book.fate_of(("o2",)) is Fate.NOT_ASKED
 
 
-def test_missing_campaigns_are_told_together_when_all_others_were_read() -> None:
+def test_missing_campaigns_are_reported_together_when_all_others_were_read() -> None:
     book = outcomes(3)
     miss(book, "o1", "contact Batch")
     read(book, "o2")
@@ -158,7 +158,7 @@ def test_airbyte_tries_again_only_what_can_pass(fate: Fate, known: tuple[str, ..
 
     assert error is not None
     assert error.failure_type == kind
-    assert isinstance(error.as_airbyte_message(), LastWords), "what is about single campaigns is told last"
+    assert isinstance(error.as_airbyte_message(), LastWords), "errors about single campaigns are printed last"
 
 
 def test_a_campaign_that_was_deleted_owes_nothing() -> None:
@@ -210,7 +210,7 @@ def test_a_slice_that_is_asked_again_is_one_slice() -> None:
     assert (book.read, book.records) == (1, 3)
 
 
-def test_progress_and_summary_are_told_in_numbers(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_and_summary_are_logged_with_numbers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "airbyte")
     book = outcomes(10031)
     for number in range(100):
@@ -265,7 +265,7 @@ def test_a_stream_of_days_says_after_the_first_one_what_it_costs(caplog: pytest.
     assert [record.message for record in caplog.records] == ["stats: 210 requests, which take about 2 min 04 s"]
 
 
-def test_the_time_left_is_that_of_the_limit_also_just_after_a_burst() -> None:
+def test_the_time_left_follows_from_the_limit_even_just_after_a_burst() -> None:
     book = Outcomes("stats", pace=Pace(58, 62))
     book.begins([a_slice(id=str(number)) for number in range(60)])
     for number in range(58):

@@ -24,7 +24,7 @@ from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.specification import settings_of
 
 if sys.version_info < (3, 13):
-    # Not inside the test: while the tests' clock stands still, its dates are not what pydantic expects.
+    # Not inside the test: with a frozen clock, dates have a type that pydantic does not expect.
     from airbyte_connector_models.metadata.v0 import connector_metadata_definition_v0 as models
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +60,7 @@ def test_make_image_reads_the_same_metadata_without_a_yaml_library(metadata: dic
         assert metadata_value(name) == metadata["data"][name]
 
 
-def test_nobody_is_sent_to_a_page_of_the_connector_that_is_not_published(metadata: dict[str, Any]) -> None:
+def test_no_text_links_to_a_page_of_the_connector_that_is_not_published(metadata: dict[str, Any]) -> None:
     told = str(metadata) + str(read_manifest())
 
     assert re.findall(r"https://docs\.airbyte\.com/integrations/[\w/-]*campaign-stats[\w-]*", told) == []
@@ -152,7 +152,7 @@ def test_the_base_image_is_the_same_in_dockerfile_and_metadata(metadata: dict[st
     assert re.fullmatch(r"docker\.io/airbyte/python-connector-base:[\d.]+@sha256:[0-9a-f]{64}", base)
 
 
-def test_the_entrypoint_is_the_console_script_and_the_platform_is_told_the_same() -> None:
+def test_docker_and_airbyte_start_the_same_console_script() -> None:
     entrypoint = re.search(r'^ENTRYPOINT \["([^"]+)"\]$', DOCKERFILE, re.MULTILINE)
     told = re.search(r'AIRBYTE_ENTRYPOINT="([^"]+)"', DOCKERFILE)
     assert entrypoint
@@ -194,7 +194,7 @@ def test_a_deprecated_field_would_be_noticed(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _source() -> SourceCampaignStats:
-    """The source with all its streams, whose components the CDK looks through for deprecated fields."""
+    """The source with all its streams: the CDK looks for deprecated fields when it builds them."""
     config = Sandbox(make_account()).config()
     source = SourceCampaignStats(config=config)
     source.streams(config)

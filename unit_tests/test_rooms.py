@@ -1,4 +1,4 @@
-"""The rooms of the package: one door to the CDK's private parts, and vendors that nobody else knows."""
+"""Only `cdk/door.py` uses private names of the CDK, and only the module of a vendor knows its name."""
 
 import ast
 import inspect
@@ -29,7 +29,7 @@ def is_private(name: str) -> bool:
 
 
 def names_the_cdk_gives(node: ast.ClassDef, module: Path) -> set[str]:
-    """The private names that a class of ours has from the CDK's classes above it."""
+    """The private names that a class of ours inherits from classes of the CDK."""
     parts = module.relative_to(PACKAGE.parent).with_suffix("").parts
     made = getattr(import_module(".".join(parts)), node.name)
     above = [base for base in made.__mro__[1:] if base.__module__.startswith("airbyte_cdk")]
@@ -38,7 +38,7 @@ def names_the_cdk_gives(node: ast.ClassDef, module: Path) -> set[str]:
 
 
 def private_names_of_others(module: Path) -> Iterator[str]:
-    """Each private name that is used of something else than the module's own classes."""
+    """Each use of a private name that belongs to something else than the module's own classes."""
     tree = ast.parse(module.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and is_private(node.attr):
@@ -80,7 +80,7 @@ def test_the_door_has_at_most_ten_private_names_and_says_why_it_needs_each() -> 
     assert words.count("would replace it") == len([f for f in vars(door) if f.endswith("_of")])
 
 
-def test_a_private_name_that_the_cdk_no_longer_has_is_told_in_words() -> None:
+def test_a_private_name_that_the_cdk_no_longer_has_is_named_in_the_error() -> None:
     with pytest.raises(RuntimeError, match=r"airbyte-cdk [\d.]+ has no SimpleNamespace._http_client any more"):
         door.session_of(SimpleNamespace())  # type: ignore[arg-type]
 

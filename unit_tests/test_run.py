@@ -1,4 +1,4 @@
-"""The command line, what it sets for its process, and what importing the package leaves alone."""
+"""The command line, what it sets for its process, and that importing the package sets nothing."""
 
 import ctypes
 import json
@@ -110,7 +110,7 @@ def test_arguments_that_no_command_takes_are_refused_with_the_usage(arguments: l
 @pytest.mark.parametrize(
     "broken", ["SourceCampaignStats.__init__", "SourceCampaignStats.check"], ids=["when it is made", "when it works"]
 )
-def test_a_defect_is_told_in_words_and_without_a_key(tmp_path: Path, broken: str) -> None:
+def test_a_defect_is_reported_without_a_key(tmp_path: Path, broken: str) -> None:
     (tmp_path / "c.json").write_text(json.dumps(ConfigBuilder().with_batch().build()))
 
     ended = in_a_process(

@@ -25,7 +25,7 @@ from unit_tests.documented import (
 STREAMS = sorted(path.stem for path in (PACKAGE / "schemas").glob("*.json"))
 DOCS = Path(__file__).parent.parent / "docs" / "metrics.md"
 
-# Where metrics stand in a schema, which they are, and the columns beside them that are ours or no metrics.
+# A place in a schema, the metrics that are there, and the other columns beside them.
 PLACES: list[tuple[str, str, dict[str, str], set[str]]] = [
     (
         "orchestration_stats",
@@ -138,7 +138,7 @@ def test_the_docs_list_the_documented_metrics_and_no_others(heading: str) -> Non
     assert sorted(listed) == sorted(TABLES[heading]), f"docs/metrics.md, table under '## {heading}'"
 
 
-def test_the_docs_have_no_table_of_metrics_that_nobody_ties() -> None:
+def test_the_docs_have_no_table_of_metrics_that_no_test_compares() -> None:
     assert set(documented_in_docs()) == set(TABLES)
 
 

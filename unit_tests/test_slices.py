@@ -1,4 +1,4 @@
-"""How slices are read: lists once and whole, failures told once."""
+"""How slices are read: lists once and whole, failures reported once."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -107,7 +107,7 @@ def test_a_list_that_failed_fails_for_both_consumers_without_asking_again() -> N
     assert vendor.asked == 1
 
 
-def test_a_list_that_failed_in_one_slice_fails_in_the_others_and_tells_it_once() -> None:
+def test_a_list_that_failed_in_one_slice_fails_in_the_others_with_one_error() -> None:
     vendor = failing(config_error("refused"))
     reader = list_of(vendor)
 
@@ -120,7 +120,7 @@ def test_a_list_that_failed_in_one_slice_fails_in_the_others_and_tells_it_once()
     assert vendor.asked == 1
 
 
-def test_a_list_that_fails_hands_on_what_came_of_it_and_then_tells() -> None:
+def test_a_list_that_fails_hands_on_what_came_before_the_error() -> None:
     records = iter(list_of(failing(transient_error("cut"), {"id": 1}, {"id": 2})).read_records({}, a_slice()))
 
     assert [next(records)["id"], next(records)["id"]] == [1, 2]
@@ -133,13 +133,13 @@ def test_nobody_acts_on_half_a_list() -> None:
         list_of(failing(transient_error("cut"), {"id": 1})).whole_slice(a_slice())
 
 
-def test_of_an_item_that_comes_again_the_later_answer_counts() -> None:
+def test_if_an_item_comes_twice_the_later_answer_counts() -> None:
     reader = list_of(Vendor(lambda _: [{"id": 1, "name": "old"}, {"id": 2}, {"id": 1, "name": "new"}]))
 
     assert read(reader, a_slice()) == [{"id": 1, "name": "new"}, {"id": 2}]
 
 
-def test_an_item_that_can_not_be_read_is_told_and_no_other_is_lost() -> None:
+def test_an_item_that_can_not_be_read_is_reported_and_no_other_is_lost() -> None:
     unreadable = Unreadable({"id": 2}, "it has no date.")
     reader = list_of(Vendor(lambda _: [{"id": 1}, unreadable, {"id": 3}]))
     records = iter(reader.read_records({}, a_slice()))
@@ -182,7 +182,7 @@ def test_after_the_end_no_request_is_made() -> None:
     assert reader.outcomes.fate_of(("x5",)) is Fate.NOT_ASKED
 
 
-def test_slices_under_way_when_the_stream_ends_tell_no_second_error() -> None:
+def test_slices_under_way_when_the_stream_ends_report_no_second_error() -> None:
     barrier = threading.Barrier(8)
 
     def say(_: StreamSlice) -> Iterable[dict[str, Any]]:

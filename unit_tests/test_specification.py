@@ -66,7 +66,7 @@ def test_the_settings_and_their_defaults_are_the_contract(settings: dict[str, Ma
 
 
 @pytest.mark.parametrize("word", ["title", "description", "order", "type"])
-def test_every_setting_has(settings: dict[str, Mapping[str, Any]], word: str) -> None:
+def test_every_setting_has_the_field(settings: dict[str, Mapping[str, Any]], word: str) -> None:
     assert [path for path, part in settings.items() if word not in part] == []
 
 
@@ -129,7 +129,7 @@ def test_the_choice_of_a_vendor_is_called_use_and_is_on_or_off(specification: di
         assert constants == ["off", "on"], vendor
 
 
-def test_a_setting_that_changes_what_is_seen_says_refresh(settings: dict[str, Mapping[str, Any]]) -> None:
+def test_a_setting_that_changes_older_rows_mentions_a_refresh(settings: dict[str, Mapping[str, Any]]) -> None:
     for path in (
         "start_date",
         "timezone",

@@ -13,7 +13,7 @@ import pytest
 # The least that Linux gives a pipe (F_SETPIPE_SZ is 1031).
 SMALL_PIPE = (1031, 4096)
 
-# What is registered first is called last: threads have time to write something after the end.
+# What is registered first is called last, so threads have time to write after the end.
 _PREPARED = """
 import atexit, os, sys, threading, time
 from source_campaign_stats.process import host

@@ -142,7 +142,7 @@ def test_an_end_that_can_not_be_read_is_no_end(changes: dict[str, Any]) -> None:
     assert is_asked(**changes)
 
 
-def test_of_two_ends_the_later_one_counts() -> None:
+def test_the_later_of_two_ends_counts() -> None:
     assert is_asked(end_time="2020-01-01T00:00:00Z", recurrence={"end_time": "2026-11-15T00:00:00Z"})
     assert is_asked(end_time="2026-11-15T00:00:00Z", recurrence={"end_time": "2020-01-01T00:00:00Z"})
 
@@ -162,7 +162,7 @@ def test_the_days_of_a_one_shot_are_those_of_its_start() -> None:
 
 
 def test_a_sync_applies_the_rules_to_what_the_api_sent(cep: BatchCep) -> None:
-    """The dates are read after they were brought into one form, the misspelt keys under their right names."""
+    """The rules see dates in one form and misspelt keys under their right names."""
     cep.with_orchestrations(
         one_shot("old", status="completed", start_time="2026-10-27T12:00:00"),
         one_shot("unreadable", start_time="someday"),

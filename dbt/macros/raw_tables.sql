@@ -34,7 +34,7 @@
 {% endmacro %}
 
 
-{#- A raw table in each connection that has it: [{name, relation, types}], types by lower-case column name. -#}
+{#- A raw table in each connection that has it: [{name, relation, columns}], columns by lower-case name. -#}
 {% macro raw_tables(table) %}
     {%- set found = [] -%}
     {%- if execute -%}
@@ -56,8 +56,8 @@
 
 
 {#-
-    A raw table of all connections, with columns of the types that the package works with. What is not there is empty: a
-    table gives no rows, a column nulls.
+    A raw table of all connections, with columns of the types that the package works with. A table that does not exist
+    gives no rows, a column that does not exist gives nulls.
 
     columns: a list of [column of the raw table, kind, name of the result], kind as in type_of.
 -#}
@@ -88,8 +88,8 @@
 
 
 {#-
-    When a raw table was last loaded, for `dbt source freshness`: of several connections the one that waits longest. A
-    table that is not there or empty has nothing that could be old.
+    When a raw table was last loaded, for `dbt source freshness`; of several connections, the one loaded longest ago.
+    A table that does not exist or is empty is never old.
 -#}
 {% macro last_load(table) %}
     select coalesce(min(last_load), {{ campaign_stats.now_in_utc() }}) as last_load

@@ -39,7 +39,7 @@ left join {{ ref('int_campaign_stats__listed_campaigns') }} as campaigns
 {% endmacro %}
 
 
-{#- Batch MEP has nothing but push, so its campaigns have their channel even when they are no longer listed. -#}
+{#- Batch MEP sends only push, so its campaigns have a channel even when they are no longer listed. -#}
 {% macro channel_of(vendor, listed_channel) %}
     {{- return('case when ' ~ vendor ~ " = 'batch_legacy' then 'push' else " ~ listed_channel ~ ' end') -}}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{#- The metrics of Batch that the reports have, by their names at Batch, each with its kind. -#}
+{#- The metrics of Batch that the reports use, under Batch's names, each with its kind. -#}
 {% macro batch_columns() %}
     {%- set columns = [] -%}
     {%- for name in [
@@ -12,8 +12,8 @@
 
 
 {#-
-    One of the arrays inside a statistics stream, a row for each item: the key of the row, `position` from 1, `name` (what
-    the item says under that key) and metrics, each [name, kind].
+    A row for each item of an array inside a statistics stream: the key of the stream's row, `position` from 1, `name`
+    (the item's value under that key) and metrics. `metrics` is a list of [name, kind].
 -#}
 {% macro parts(stream, key, array, name, metrics) %}
 {%- set columns, names = [['date', 'day', 'date_day'], [array, 'json', 'parts']], [name] -%}
@@ -46,7 +46,7 @@ from items
 
 {#-
     The rows of moengage_campaign_stats, with `has_performance_stats`: whether any documented metric is there. A row
-    without counts nowhere.
+    without one counts in no report.
 -#}
 {% macro moengage_rows() %}
     {%- set metrics = [] -%}

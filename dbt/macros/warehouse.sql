@@ -1,6 +1,6 @@
 {#-
-    Everything that differs between warehouses. Another warehouse is one file like those in `warehouses/`; docs/dbt.md
-    says what each macro has to give.
+    Everything that differs between warehouses. For another warehouse, write one file like those in `warehouses/`;
+    docs/dbt.md says what each macro has to give.
 -#}
 
 {#- The type of a kind: text, integer, number, day, moment (without time zone, in UTC), flag, json. -#}
@@ -22,7 +22,7 @@
 {% endmacro %}
 
 
-{#- An expression of any type that a destination lays down, as a kind. JSON null and SQL null are both null. -#}
+{#- Converts an expression of any type that a destination writes to a kind. JSON null and SQL null are both null. -#}
 {% macro typed(expression, from_type, kind) %}
     {{- return(adapter.dispatch('typed', 'campaign_stats')(expression, from_type, kind)) -}}
 {% endmacro %}
@@ -33,9 +33,9 @@
 
 
 {#-
-    A query with a row for each item of the JSON array in a column: some of the relation's columns, `position` (the place
-    in the array, from 1), and what the item has under each key, as text. Without keys the item itself is text, `item`.
-    Null items are left out; where there is no array, there is no row.
+    A query with a row for each item of the JSON array in a column: some of the relation's columns, `position` (the
+    place in the array, from 1), and the item's value under each key, as text. Without keys the whole item is the text
+    `item`. Null items are left out; without an array there are no rows.
 -#}
 {% macro array_items(relation, columns, array, keys=[]) %}
     {{- return(adapter.dispatch('array_items', 'campaign_stats')(relation, columns, array, keys)) -}}

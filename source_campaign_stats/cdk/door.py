@@ -1,7 +1,6 @@
-"""The one door to what airbyte-cdk does not promise to keep.
+"""The only module that uses private names of airbyte-cdk, which may change with any version; a test checks that.
 
-Each function reads private names of airbyte-cdk 7.39 and says why they are needed and what would replace them. No other
-module uses a private name of the CDK; a test looks for them.
+Each function reads private names of airbyte-cdk 7.39. It says why they are needed and what would replace them.
 """
 
 from importlib.metadata import version
@@ -13,18 +12,18 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 
 def session_of(requester: HttpRequester) -> requests.Session:
-    """The session of a requester, `_http_client` and its `_session`, to switch off redirections.
+    """The session of a requester (`_http_client`, then `_session`), to switch off redirections and to wrap `send`.
 
-    A setting of `HttpRequester` for redirections, or a session as one of its arguments, would replace it.
+    A session as an argument of `HttpRequester` would replace it.
     """
     session: requests.Session = _part(_part(requester, "_http_client"), "_session")
     return session
 
 
 def cause_of(error: BaseException) -> BaseException | None:
-    """What a traced exception was made of, its `_exception`: only there is the sentence of our own error handler.
+    """The exception inside a traced exception (`_exception`): only it has the message of our own error handler.
 
-    `raise … from` in the CDK's retries, which would set `__cause__`, would replace it.
+    `raise … from` in the CDK's retries would replace it, because it sets `__cause__`.
     """
     if not isinstance(error, AirbyteTracedException):
         return None

@@ -16,10 +16,10 @@ _DAY = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}(?!\d)")]
 _TYPES = {"boolean": bool, "integer": int, "object": dict[str, msgspec.Raw], "text": str, "day": _DAY}
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# A whole pair, or half of one, or another escape (a backslash that is escaped begins none).
+# A whole surrogate pair, half of one, or another escape: matched too, so that an escaped backslash begins no pair.
 _ESCAPES = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u[dD]([89a-fA-F])[0-9a-fA-F]{2}|\\.", re.DOTALL)
 _TEXTS_AND_CONSTANTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|NaN|Infinity', re.DOTALL)
-# Python's own names for what JSON has no number for, as numbers that are JSON and that no machine can hold.
+# JSON has no NaN and no Infinity, but Python writes them. They become valid numbers that are too large to hold.
 _CONSTANTS = {b"NaN": b"1e9999901", b"Infinity": b"1e9999902"}
 _NAMES_OF_CONSTANTS = {number.decode(): name.decode() for name, number in _CONSTANTS.items()}
 
@@ -34,7 +34,7 @@ class WrittenNumber(float):
 
 
 class NoNumber:
-    """What stands in the place of a number that no machine can hold: `1e400`, `NaN`, `-Infinity`."""
+    """Stands for a number that no machine can hold: `1e400`, `NaN`, `-Infinity`."""
 
     def __init__(self, text: str) -> None:
         sign = "-" if text.startswith("-") else ""
@@ -45,7 +45,7 @@ class NoNumber:
 
 
 class Unreadable(dict[str, Any]):
-    """An item of a list that can't be read: those of its columns that say which it is, and the reason for people.
+    """An item of a list that can't be read: only the columns that identify it, and `reason`, a message for people.
 
     Example: `{"id": "summer_1", "name": "Summer"}`, reason `The column "capping" holds 1e400 where …`.
     """
@@ -61,8 +61,8 @@ def read(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     """The body as the decoder's type. Raises what msgspec raises if the text is not JSON of that type.
 
     A byte order mark is skipped and half a surrogate pair is read as U+FFFD: JSON allows both, and neither is a reason
-    to lose rows. `NaN` and `Infinity` become numbers that are too large (see `exactly`), so that
-    they spoil the record that they stand in and no other.
+    to lose rows. `NaN` and `Infinity` become numbers that are too large (see `exactly`), so that only the record that
+    holds one can't be read.
     """
     text = body.removeprefix(_BYTE_ORDER_MARK)
     try:
@@ -75,11 +75,11 @@ def read(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
 
 
 def decoded(response: requests.Response, form: Any = None) -> Any:
-    """The body as JSON. It is parsed once for each form, although error handler, paginator and extractor all ask.
+    """The body as JSON. It is parsed once for each form, although error handler, paginator and extractor all need it.
 
     `form` is the type of an answer whose records stay text until they are used (`msgspec.Raw`, see `taken`): half a
-    year of a campaign with 20 steps is 5 MB of text and 40 MB of objects. Without it, a number that no machine can
-    hold is a `NoNumber`.
+    year of a campaign with 20 steps is 5 MB of text and 40 MB of objects. Without a form, a number that no
+    machine can hold is a `NoNumber`.
     Example: with a form that has `details: list[msgspec.Raw]`, `{"details": [{"sent": 3}]}` -> its `details` is a list
     of the text `{"sent": 3}`.
     """
@@ -113,17 +113,17 @@ def exactly(text: bytes | msgspec.Raw) -> Any:
     try:
         return json.loads(str(text, "utf-8"), parse_float=number_of)
     except ValueError:
-        # A whole number of more digits than Python reads. A `parse_int` would slow down all other numbers.
+        # A whole number has more digits than Python reads. `parse_int` from the start would slow down all other texts.
         return json.loads(str(text, "utf-8"), parse_float=number_of, parse_int=number_of)
 
 
 def number_of(text: str) -> int | WrittenNumber | NoNumber:
-    """A number as `exactly` reads it; raises ValueError for what is none."""
+    """A number as `exactly` reads it; raises ValueError if the text is no number."""
     if text.lstrip("+-").isdecimal():
         try:
             return int(text)
         except ValueError:
-            # Python reads 4,300 digits, and prints no more.
+            # Python reads and prints at most 4,300 digits.
             return NoNumber(text)
     number = WrittenNumber(text)
     number.text = text
@@ -131,7 +131,7 @@ def number_of(text: str) -> int | WrittenNumber | NoNumber:
 
 
 def documented_type(shape: Any) -> Any:
-    """The type of the answers that have the documented shape, for msgspec, which then tells how an answer differs.
+    """A type for msgspec that accepts the answers of a documented shape. msgspec's error says how another one differs.
 
     Shapes: `[shape]` is an array of that; `{details: shape}` an object with at least these keys, `{"*": shape}` one
     whose every value is that; `boolean`, `integer`, `object`, `text` and `day` (YYYY-MM-DD, a time after it allowed)
@@ -146,7 +146,7 @@ def documented_type(shape: Any) -> Any:
     if "*" in shape:
         return dict[str, documented_type(shape["*"])]  # type: ignore[misc]
     columns = [(key, documented_type(value)) for key, value in shape.items()]
-    # Frozen: rows are compared by their key.
+    # Frozen, so that a set of rows shows whether a key comes twice.
     return msgspec.defstruct("Documented", columns, gc=False, frozen=True)
 
 
@@ -158,7 +158,7 @@ def _decoder_of(form: Any) -> msgspec.json.Decoder[Any]:
 
 
 def _repaired(text: bytes) -> bytes:
-    """The text in which half a surrogate pair is U+FFFD, and a constant a number; of a text without them the same."""
+    """The text with half surrogate pairs as U+FFFD and constants as numbers; unchanged if it has neither."""
     if b"\\u" in text:
         text = _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
     if any(constant in text for constant in _CONSTANTS):

@@ -16,7 +16,7 @@ from source_campaign_stats.settings.vendor import Probe
 
 LOGGER = logging.getLogger("airbyte")
 
-# A requester waits for its answers no longer than this, so that there is time for a second try.
+# Short, so that there is time for a second try.
 TIMEOUTS = {"connect_timeout_in_seconds": 5, "read_timeout_in_seconds": 12}
 _DEADLINE_SECONDS = 50
 _TRIES = 3
@@ -28,11 +28,11 @@ def connection_status(
     requester_of: Callable[[str], HttpRequester],
     look_up: Callable[[], None] | None = None,
 ) -> AirbyteConnectionStatus:
-    """SUCCEEDED, or FAILED with what each credential that does not work needs.
+    """SUCCEEDED, or FAILED with a line for each credential that does not work: what is wrong and what to do.
 
-    `probes` are the requests with the title of their vendor, `requester_of` gives a stream's requester that does not
-    ask again by itself. All are tried at the same time. If all work, `look_up` runs in the time that is left; it raises
-    what is wrong with the settings.
+    `probes` are requests, each with the title of its vendor. `requester_of` gives the requester of a stream; it must
+    not ask again by itself. All probes run at the same time. If all work, `look_up` runs in the time that is left; it
+    raises an error if the settings name something that does not exist.
     """
     outcomes: dict[int, Exception | None] = {}
     deadline = time.monotonic() + _DEADLINE_SECONDS
@@ -111,7 +111,7 @@ def _try(
             outcomes[position] = None
             return
         except Exception as error:
-            # Told by the main thread; a refused key is not tried again.
+            # The main thread reports it. A refused key is not tried again.
             outcomes[position] = error
             is_refused = getattr(error, "failure_type", None) == FailureType.config_error
             wait = max(_SECONDS_BETWEEN_TRIES, getattr(cause_of(error), "backoff", 0))

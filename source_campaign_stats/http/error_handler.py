@@ -19,9 +19,9 @@ from source_campaign_stats.output.errors import ItemRefusedError
 _ANYTHING = msgspec.json.Decoder()
 _AGAIN = (ResponseAction.RETRY, ResponseAction.RATE_LIMITED)
 
-# A request that was on its way for so long in all its tries is not sent again: the vendor does not answer.
+# All tries of a request together take at most this long. After that the vendor counts as down.
 _SECONDS_ON_THE_WAY = 100.0
-# About the key or the account, when a list is asked for.
+# Believed at once: they are about the key or the account. If one campaign is asked, `about_the_account` decides.
 _FINAL = (401, 403)
 
 
@@ -58,7 +58,7 @@ class VendorErrorHandler(DefaultErrorHandler):
             return resolution
         tries.reason = f"{self.vendor}, {self._stream}: {resolution.error_message}"
         tries.most = tries.patience.tries or int(self.max_retries or 0) + 1
-        # A limit says nothing about what was asked for.
+        # A 429 is no failed try: it says nothing about what was asked for.
         tries.failed += resolution.response_action is not ResponseAction.RATE_LIMITED
         is_enough = tries.failed >= (tries.patience.tries or tries.failed + 1) or tries.seconds > _SECONDS_ON_THE_WAY
         if is_enough or tries.patience.is_pointless():
@@ -102,7 +102,7 @@ class VendorErrorHandler(DefaultErrorHandler):
     def _compared(self, response: requests.Response) -> tuple[list[Any], str | None]:
         """The rows of an answer with their documented columns, and how the answer differs from the documented one."""
         try:
-            # msgspec passes over texts that it need not know.
+            # Checks the encoding of the whole body: msgspec skips texts that the type does not name.
             response.content.decode()
             rows = self._rows_in(read(response.content, self._documented))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -112,7 +112,7 @@ class VendorErrorHandler(DefaultErrorHandler):
         return rows, None
 
     def _contradicting_rows(self, response: requests.Response, keys: list[Any]) -> str | None:
-        """Two rows of one key with other numbers; with the same numbers they are one row."""
+        """How two rows of the same key differ; None if they are equal and so count as one row."""
         first: dict[Any, Any] = {}
         for key, row in zip(keys, self._rows_in(decoded(response)), strict=True):
             if first.setdefault(key, row) != row:
@@ -121,7 +121,7 @@ class VendorErrorHandler(DefaultErrorHandler):
         return None
 
     def _rows_in(self, answer: Any) -> list[Any]:
-        """The rows or items of an answer; none of an answer that is no list of them."""
+        """The rows or items of an answer; empty if it holds no list of them."""
         if isinstance(answer, list):
             return answer
         get = answer.get if isinstance(answer, dict) else functools.partial(getattr, answer)

@@ -15,7 +15,7 @@ from source_campaign_stats.http.way import raise_for_way
 
 
 def follow_no_redirection(requester: HttpRequester) -> None:
-    """Hands a redirection back as the answer: requests would take keys in headers of their own to another host."""
+    """Returns a redirection as the answer: following it, requests would send keys in custom headers to another host."""
     session_of(requester).resolve_redirects = lambda *_, **__: iter(())  # type: ignore[method-assign]
 
 
@@ -26,7 +26,7 @@ def tell_a_broken_way(requester: HttpRequester) -> None:
 
 
 def know_each_try(requester: HttpRequester) -> None:
-    """Every request knows how often it was sent (`tries_of`), and has an id of its own each time it is sent."""
+    """Every request counts its tries (`tries_of`), and gets a new id each time it is sent."""
     session = session_of(requester)
     session.send = _known(session.send)  # type: ignore[method-assign]
 
@@ -63,7 +63,7 @@ def _known(send: Callable[..., requests.Response]) -> Callable[..., requests.Res
 
 
 def _renew_request_id(request: requests.PreparedRequest) -> None:
-    """A vendor can answer a repeated `request_id` with the answer that it gave before, or refuse it."""
+    """Puts a new `request_id` into the body: a vendor may refuse a repeated one, or repeat its earlier answer."""
     if not request.body or b'"request_id"' not in (body := _as_bytes(request.body)):
         return
     request.body = orjson.dumps(orjson.loads(body) | {"request_id": str(uuid.uuid4())})

@@ -1,4 +1,4 @@
-"""How often a request was sent, with what result, and how often it may be sent; known where its answer is judged."""
+"""How often a request was sent, with what result, and how often it may be sent. The error handler reads it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import requests
 
-# What proves nothing is asked for again after so many seconds.
+# Seconds until a request is sent again because its answer is doubted.
 SECONDS_OF_DOUBT = 5
 
 
@@ -22,9 +22,9 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a thread goes on asking: at most `tries` times (None: as the manifest says), until it is pointless.
+    """How long a thread keeps trying: at most `tries` times (None: as often as the manifest says).
 
-    `on_send` hears of every request that is sent.
+    It gives up earlier if `is_pointless` gives true. `on_send` is called before each request.
     """
 
     tries: int | None = None
@@ -38,11 +38,11 @@ class Patience:
 
 @dataclass
 class Tries:
-    """One request, which is the same request when it is sent again.
+    """The tries of one request.
 
-    `failed` counts the answers that could not be used, `seconds` is the time that it was on its way; `doubted` are the
-    answers that are believed only when they come twice, `reason` says why it is sent again, `least_wait` after how
-    many seconds.
+    `failed` counts the answers that could not be used, `seconds` adds up how long they took. `doubted` holds the
+    answers that are believed when they come a second time. `reason` says why the request is sent again. `least_wait` is
+    the least wait before that, in seconds, and `most` the highest number of tries.
     """
 
     patience: Patience
@@ -63,7 +63,7 @@ _THREAD = _OfThisThread()
 
 @contextmanager
 def patience(given: Patience) -> Iterator[None]:
-    """Every request that this thread sends meanwhile is asked again only as long as this allows."""
+    """Inside the `with` block, each request of this thread is sent again only as long as `given` allows."""
     before, _THREAD.patience = _THREAD.patience, given
     try:
         yield
@@ -72,7 +72,7 @@ def patience(given: Patience) -> Iterator[None]:
 
 
 def tries_of(subject: requests.PreparedRequest | requests.Response | Exception | None) -> Tries:
-    """The tries of a request, or of the request that was answered or broke."""
+    """The tries of a request, which is given by itself, by its response or by its exception."""
     request: Any = getattr(subject, "request", subject)
     tries = getattr(request, "tries", None)
     if tries is None:

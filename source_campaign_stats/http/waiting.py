@@ -24,8 +24,8 @@ class VendorWait(BackoffStrategy):
     """How long to wait before asking again: as long as the vendor says, else longer each time, with jitter.
 
     In: the answer (or the exception) and the number of the attempt; out: seconds.
-    A 429 waits at least `least_seconds_after_429`; a wait of `longest_wait_seconds` or more that the vendor
-    names ends the stream, because the Airbyte platform takes a silent source for dead.
+    A 429 waits at least `least_seconds_after_429`. If the vendor names a wait of `longest_wait_seconds` or more, the
+    stream ends, because the Airbyte platform ends a source that is silent for too long.
     """
 
     vendor: str

@@ -1,4 +1,4 @@
-"""The way to a vendor: proxy, certificates, host. When it is broken, the message says which of them is the cause."""
+"""The connection to a vendor: proxy, certificates, host. If it fails, the message says which of them is the cause."""
 
 import functools
 import importlib.util
@@ -20,9 +20,9 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def raise_for_way(url: str, proxies: Mapping[str, str] | None, verify: object) -> None:
-    """Raises a configuration error for a proxy or a file of certificates that no request can be sent with.
+    """Raises a configuration error for a proxy or a certificate file that can't work.
 
-    `proxies` and `verify` are those of a request, after the environment was looked at.
+    `proxies` and `verify` are those of a request, with the environment's variables applied.
     """
     if proxy := select_proxy(url, dict(proxies or {})):
         _raise_for_proxy(str(proxy))
@@ -31,7 +31,7 @@ def raise_for_way(url: str, proxies: Mapping[str, str] | None, verify: object) -
 
 
 def broken_way(error: requests.RequestException, vendor: str) -> tuple[str, bool]:
-    """What broke on the way, in words, and whether only a change of the settings can help.
+    """What broke, as a message for people, and whether only a change of the settings can help.
 
     Example: `("The proxy in HTTPS_PROXY refuses connections. Check its address and port.", False)`.
     """
@@ -64,7 +64,7 @@ def broken_way(error: requests.RequestException, vendor: str) -> tuple[str, bool
 
 
 def proxy_variable(url: str) -> str | None:
-    """The name of the variable whose proxy requests to this address go through; None for a direct way."""
+    """The environment variable that names the proxy for this address; None for a direct connection."""
     if not select_proxy(url, get_environ_proxies(url)):
         return None
     return next((name for name in _PROXY_VARIABLES if os.environ.get(name)), "HTTPS_PROXY")
@@ -94,7 +94,7 @@ def _broken_proxy(variable: str, vendor: str, causes: list[BaseException], text:
 
 
 def _is_at_the_proxy(causes: list[BaseException]) -> bool:
-    """Whether it broke before the proxy opened the tunnel; only the place in urllib3 shows that."""
+    """Whether it broke before the proxy opened the tunnel; only the functions in the stack trace show that."""
     places = {frame.f_code.co_name for cause in causes for frame, _ in traceback.walk_tb(cause.__traceback__)}
     return "_tunnel" in places or any(isinstance(cause, urllib3.exceptions.ConnectTimeoutError) for cause in causes)
 
@@ -138,7 +138,7 @@ def _raise_for_certificates(path: Path) -> None:
 
 @functools.lru_cache
 def _load(path: Path, changed: int) -> None:
-    """Loads a file of certificates once, until it changes: the usual one takes 50 ms, which every request would pay."""
+    """Loads a certificate file once, and again if it changed: the usual one takes 50 ms, too long for each request."""
     ssl.create_default_context(cafile=str(path))
 
 

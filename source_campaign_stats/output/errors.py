@@ -17,11 +17,11 @@ class ItemRefusedError(AirbyteTracedException):
 
 
 class LastWords(AirbyteMessage):
-    """The message of an error that is printed when everything else was."""
+    """An error message that is printed after everything else."""
 
 
 class SaidLastError(AirbyteTracedException):
-    """An error about single campaigns. It comes last: Airbyte decides about another attempt by the first error."""
+    """An error about single campaigns. Printed last: Airbyte decides about another attempt by the first error."""
 
     def __init__(self, message: str, failure_type: FailureType) -> None:
         super().__init__(message=message, internal_message=message, failure_type=failure_type)
@@ -32,7 +32,7 @@ class SaidLastError(AirbyteTracedException):
 
 
 class UnfitValueError(AirbyteTracedException):
-    """A value of an answer that can't be made to fit its column; whoever catches it says whose value it is.
+    """A value of an answer that can't be made to fit its column. The code that catches it adds which record it is.
 
     Example: `UnfitValueError("versions.sent", "many", "a whole number")` says `The column "versions.sent" holds the
     text "many" where a whole number belongs.`
@@ -51,7 +51,7 @@ class WaitTooLongError(AirbyteTracedException):
 
 
 def traced(message: str, failure_type: FailureType, exception: BaseException | None = None) -> AirbyteTracedException:
-    """An error with one text for people and logs (the CDK's last trace shows the internal message)."""
+    """An error with the same text for people and logs, because the CDK's last trace shows the internal message."""
     return AirbyteTracedException(
         message=message, internal_message=message, failure_type=failure_type, exception=exception
     )
@@ -84,9 +84,9 @@ def is_about_a_limit(error: BaseException) -> bool:
 def in_plain_words(error: BaseException, subject: str) -> AirbyteTracedException:
     """A new error about `subject` (a stream, a key) that keeps the sentence meant for people.
 
-    The CDK wraps a retry that gave up into "Exhausted available request attempts. Please see logs …"; the
-    sentence of our error handler is inside. What else breaks while an answer is taken apart is an answer of another
-    shape: its stack trace says which part.
+    The CDK wraps a retry that gave up into "Exhausted available request attempts. Please see logs …"; the sentence of
+    our error handler is inside. Any other exception comes from an answer of an unexpected shape: its stack trace says
+    which part.
     """
     cause = cause_of(error)
     if isinstance(cause, BaseBackoffException):

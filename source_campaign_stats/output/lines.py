@@ -1,7 +1,7 @@
 """Records as lines of the Airbyte protocol, written by the worker that read them.
 
 In the CDK every record goes alone to the main thread, which makes a message of it, counts it, writes the JSON and
-prints it. That was most of the time of a large sync (docs/performance.md). Here a worker hands over the text of many
+prints it. That takes most of the time of a large sync (docs/performance.md). Here a worker hands over the text of many
 records as one record, and the main thread only prints it.
 """
 
@@ -31,7 +31,7 @@ class Lines:
 
 
 def in_lines(records: Iterable[Record], stream_name: str, stream_slice: StreamSlice) -> Iterator[Record]:
-    """The records in the same order, many as one: see `lines_of`. None is held back when the last one was read."""
+    """The records in the same order, many packed into one (`lines_of` gets them out). At the end none is held back."""
     waiting: list[bytes] = []
     size = 0
     for record in records:
@@ -69,7 +69,7 @@ def _as_json(data: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(data)
     except orjson.JSONEncodeError:
-        # It writes no whole number beyond 64 bits; msgspec does, a third slower.
+        # orjson writes no whole number beyond 64 bits. msgspec does, but is a third slower.
         return msgspec.json.encode(data)
 
 

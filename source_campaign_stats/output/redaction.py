@@ -15,7 +15,7 @@ _WORDS_OF_THE_PROTOCOL = {"type", "level", "status", "failure_type", "stream", "
 def redact(text: str, secrets: Iterable[str]) -> str:
     """The text with every secret replaced by `****`.
 
-    Lines of the protocol keep their words: only the values of a message are searched. Records and states stay.
+    In a message of the protocol only values are changed, not its own words. Records, states and schemas never change.
     """
     present = [secret for secret in secrets if secret in text]
     if not present:

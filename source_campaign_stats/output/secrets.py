@@ -55,8 +55,8 @@ _ESCAPES: tuple[Callable[[str], str], ...] = (
 def secrets_in(config: Any, schema: Schema) -> set[str]:
     """Every value in the configuration that the specification marks `airbyte_secret`, arrays included.
 
-    Those of a vendor that is not used count as well. A group that is not an object (a key pasted one level too high)
-    counts as secret altogether, and so does what can be a key under a name that the specification does not have.
+    Vendors that are not used count as well. So does a whole group that is not an object (a key was pasted one level too
+    high), and any text that can be a key under a name that the specification does not have.
     """
     if config is None:
         return set()

@@ -18,7 +18,7 @@ _COMMANDS = {
     "discover": ("prints the streams", ("config",), ()),
     "read": ("prints the records and states", ("config", "catalog"), ("state",)),
 }
-# The two that make a file of what another command printed.
+# Commands that make a file from the output of another command.
 _MAKERS = {
     "catalog": ("makes the file of `--catalog` from the output of `discover`: all streams", "discover"),
     "state": ("makes the file of `--state` from the output of `read`: the last state of each stream", "read"),
@@ -48,7 +48,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in {*_COMMANDS, *_MAKERS}:
         parser.error(f"There is no such command.{_meant(arguments[0], [*_COMMANDS, *_MAKERS])}")
     if arguments and arguments[0] in commands.choices:
-        # Before missing options: a missing one often stands there under a wrong name.
+        # Before missing options: often one is missing only because its name is misspelt.
         known = _options_of(commands.choices[arguments[0]])
         if wrong := [word for word in arguments[1:] if word.startswith("--") and word.partition("=")[0] not in known]:
             parser.error(_about(wrong, [option for option in known if option != "--help"]))
@@ -59,7 +59,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells what is wrong without a word of what was typed: it can be a configuration, with its keys."""
+    """Reports errors without quoting what was typed: it can be a configuration, with its keys."""
 
     def error(self, message: str) -> NoReturn:
         if re.search("invalid|unrecognized|ambiguous|ignored", message):
@@ -69,7 +69,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Once(argparse.Action):
-    """An option that is taken once: of two files the second would win unnoticed."""
+    """An option that may stand once. Of two files, argparse would take the second without a word."""
 
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
@@ -80,7 +80,7 @@ class _Once(argparse.Action):
 
 
 def _about(left: Sequence[str], known: Sequence[str]) -> str:
-    """What is left over, by its name if it is an option and by its number otherwise."""
+    """The message about arguments that are left over: names the first option, or counts them if there is none."""
     names = [found[0] for argument in left if (found := re.match(r"--?[a-z][a-z-]{0,30}(?==|$)", argument))]
     if not names:
         return f"There {'is 1 argument' if len(left) == 1 else f'are {len(left)} arguments'} too many."

@@ -32,7 +32,7 @@ def _configured_stream(stream: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def catalog_in(content: Any) -> dict[str, Any]:
-    """The configured catalog of a file, completed where the meaning is plain; `Mistake` says what it is instead.
+    """The configured catalog of a file, completed where the meaning is plain; raises `Mistake` for anything else.
 
     A stream may lack `json_schema`, `supported_sync_modes` and `destination_sync_mode`: none of them changes what is
     read.

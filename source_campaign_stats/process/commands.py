@@ -1,4 +1,4 @@
-"""The commands that need the source, from what they are given to the lines they print."""
+"""Runs the commands that need the source, and prints their messages."""
 
 import argparse
 import logging
@@ -47,7 +47,7 @@ def run_command(wanted: argparse.Namespace, inputs: Inputs) -> None:
     try:
         source = SourceCampaignStats(catalog=catalog, config=inputs.config, state=state, as_lines=True)
     except Exception as error:
-        # No key is known yet, so nothing is said but the places in the code.
+        # The secrets are not known yet, so only the places in the code are printed and no value.
         _end_by_a_defect("".join(traceback.format_tb(error.__traceback__)))
     _let_no_secret_through(source.secrets)
     try:
@@ -69,7 +69,7 @@ def _end_by_a_defect(places: str) -> NoReturn:
 
 
 def _leave_out_what_the_cdk_says_of_requests() -> None:
-    """The CDK calls every wait a rate limit and names its classes; the connector's own line says what happened."""
+    """The CDK calls every wait a rate limit and names its classes. The connector logs a line of its own instead."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(lambda record: Path(record.pathname).name not in ("http_client.py", "rate_limiting.py"))
 
@@ -102,13 +102,13 @@ def _checked(source: SourceCampaignStats) -> Iterator[AirbyteMessage]:
 
 
 def printed(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
-    """The messages that are not lines yet; those that are lines are printed when their turn comes."""
+    """Prints records that are lines already, and yields all other messages, in their order."""
     # A state tells Airbyte how many records came before it.
     counts: defaultdict[HashableStreamDescriptor, float] = defaultdict(float)
     for message in messages:
         if lines := lines_of(message):
             counts[HashableStreamDescriptor(name=lines.stream_name)] += lines.count
-            # Not through the CDK's buffer: what it gathers for a tenth of a second can wait there until the next line.
+            # Not through the CDK's buffer, in which a line can wait until the next one comes.
             sys.stdout.write(lines.text)
         else:
             yield AirbyteEntrypoint.handle_record_counts(message, counts)
@@ -119,7 +119,7 @@ def _print(message: AirbyteMessage) -> None:
 
 
 def _let_no_secret_through(secrets: list[str]) -> None:
-    """Whatever is printed from here on, by whichever library, passes through `RedactingStream`."""
+    """From here on, everything that any library prints passes through `RedactingStream`."""
     # The CDK's log is written to `sys.__stdout__`, not to `sys.stdout`.
     sys.__stdout__ = sys.stdout = RedactingStream(sys.stdout, secrets, end_without_output)  # type: ignore[assignment, misc]
     sys.__stderr__ = sys.stderr = RedactingStream(sys.stderr, secrets, end_without_output)  # type: ignore[assignment, misc]

@@ -1,4 +1,4 @@
-"""The files that a command takes: read once, and refused in words that name the file, its role and the place in it."""
+"""Reads the files that a command takes. An error names the file, its role and the place in it."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def shown(path: str) -> str:
 
 
 def _parsed(text: str, named: str, option: str) -> Any:
-    # Programs write a name twice, with the same value: PyAirbyte does in its states. A person means one of them.
+    # In the configuration a repeated name is a person's mistake. Programs repeat names: PyAirbyte does in its states.
     is_typed = option == "config"
     try:
         return json.loads(text, object_pairs_hook=(lambda pairs: _each_once(pairs, named)) if is_typed else None)
@@ -115,7 +115,7 @@ def _each_once(pairs: list[tuple[str, Any]], named: str) -> dict[str, Any]:
 
 
 def _raise_for_syntax(text: str, named: str, error: json.JSONDecodeError) -> NoReturn:
-    """What is wrong at which place, never with a piece of the text: it can be a key."""
+    """Says what is wrong and where, and never quotes the text: it can be a key."""
     place = f"line {error.lineno}, column {error.colno}"
     rest = text[error.pos :].strip()
     first = text.lstrip()[:1]

@@ -20,12 +20,12 @@ _SPEAKING_THE_PROTOCOL = ("check", "discover", "read")
 def prepare() -> None:
     """Makes the process ready for any host; the first thing that the command line does."""
     for ending in (signal.SIGINT, signal.SIGTERM):
-        # Not by an exception, which whoever catches it, or an output that nobody reads, would hold up. In a container
-        # the process has the number 1, for which a signal without a handler does nothing.
+        # No exception: one can be caught, and an output that nobody reads would hold it up. In a container the process
+        # has the number 1, which ignores a signal without a handler.
         signal.signal(ending, lambda received, _: os._exit(128 + received))
     closed = [number for number in (0, 1, 2) if not _is_open(number)]
     for number in closed:
-        # Else the next file that is opened gets this number, and what is printed goes into it.
+        # Otherwise the next file that is opened gets this number, and what is printed goes into it.
         opened = os.open(os.devnull, os.O_RDWR)
         if opened != number:
             os.dup2(opened, number)
@@ -37,7 +37,7 @@ def prepare() -> None:
 
 @contextmanager
 def told_in_words(command: str) -> Iterator[None]:
-    """Ends the process with 1 and a message for what a person did, or what became of the output."""
+    """Ends the process with 1 and a message after a `Mistake`, and when the output can't be written."""
     try:
         yield
     except Mistake as mistake:
@@ -47,7 +47,7 @@ def told_in_words(command: str) -> Iterator[None]:
             sys.exit(1)
         end(str(mistake))
     except OSError:
-        # Files are read inside of `Mistake`; what is left is the output.
+        # An error of reading a file is a `Mistake`, so this one is about the output.
         end_without_output()
 
 
@@ -76,7 +76,7 @@ def _in_whole_lines(number: int, stream: TextIO | None) -> TextIO:
             stream.flush()
             number = stream.fileno()
         except OSError:
-            # A program runs the command line in itself, and keeps what is printed.
+            # Another program runs the command line inside its own process and captures the output.
             return stream
     lines = WholeLines(number)
     atexit.register(lines.finish)

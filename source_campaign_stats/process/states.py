@@ -24,7 +24,7 @@ def last_states(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def states_in(content: Any) -> list[dict[str, Any]]:
-    """The state messages of a file; `Mistake` says what it is instead. An empty file of states is no state.
+    """The state messages of a file; raises `Mistake` for anything else. A file that holds none is no state.
 
     Shape: `[{"type": "STREAM", "stream": {"stream_descriptor": {"name": "a"}, "stream_state": {…}}}]`.
     """

@@ -1,4 +1,4 @@
-"""Standard output and standard error that lose nothing, also when the pipe is full, slow or non-blocking."""
+"""Standard output and standard error that lose nothing, even if the pipe is full, slow or non-blocking."""
 
 import io
 import os
@@ -7,10 +7,10 @@ import threading
 
 
 class WholeLines(io.TextIOBase):
-    """A text stream that has written each line when `write` returns, and that no two threads write into one line.
+    """A text stream whose `write` returns when the line is written. Lines of different threads never mix.
 
-    Python's own stream loses text at a pipe that does not block: whoever started the process may have made it so.
-    What a thread has begun waits for the line feed, or for `finish`. Raises `OSError` when nobody reads any more.
+    Python's own stream loses text at a pipe that does not block, and whoever started the process may have made it so.
+    A line that a thread has begun waits for its line feed, or for `finish`. Raises `OSError` when nobody reads.
     Example: `print("a", file=WholeLines(1))` writes `b"a\\n"` to the file with the number 1, at once.
     """
 
@@ -21,7 +21,7 @@ class WholeLines(io.TextIOBase):
     def __init__(self, number: int) -> None:
         self._number = number
         self._begun: dict[int, str] = {}
-        # Of a kind that lets one thread in again: collecting garbage can print a warning at any place.
+        # Reentrant: garbage collection can print a warning at any point, also while this thread holds the lock.
         self._lock = threading.RLock()
 
     def write(self, text: str) -> int:
@@ -34,7 +34,7 @@ class WholeLines(io.TextIOBase):
         return len(text)
 
     def finish(self) -> None:
-        """The process ends: writes what this thread has begun, and lets no other begin what the end would cut."""
+        """Writes what this thread has begun, and stops all others: the end of the process would cut their lines."""
         self._lock.acquire()
         self._write(self._begun.pop(threading.get_ident(), ""))
 

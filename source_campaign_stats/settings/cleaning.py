@@ -12,7 +12,7 @@ from source_campaign_stats.settings.vendor import Vendor
 USE = "use"
 READ, NOT_USED = "on", "off"
 
-# A larger number has lost digits on its way, so it is no id any more.
+# Up to here a float is exact. An id that came as a larger one has lost digits.
 _EXACT_UP_TO = 2**53
 
 
@@ -20,12 +20,12 @@ def cleaned(config: Mapping[str, Any], specification: Schema, vendors: Sequence[
     """The configuration with the vendors that are read, texts stripped, and the specification's defaults filled in.
 
     Never raises. What is plainly meant is taken: `"30"`, `"true"`, and `" 01 "` or `1` for one of a closed list.
-    A vendor that is not used is left out; a group that is no group becomes None. A key of a wrong shape is emptied, so
-    that nothing can quote it; `complaints` then tells its shape.
+    A vendor that is not used is left out; a group that is no object becomes None. A key that is no text is emptied, so
+    that nothing can quote it; `complaints` then says that it has to be a text.
     Example: `{"acme": {"api_key": " k\\n", "account_id": 7}, "other": {"use": "off"}}` becomes
     `{"acme": {"api_key": "k", "account_id": "7", "lookback_days": 30}, "timezone": "UTC", …}`.
     """
-    # What Airbyte adds under names of its own is no setting; with some of it the CDK would run other code than this.
+    # Airbyte's own names are no settings, and with some of them the CDK would run other code than this.
     ours = {name: value for name, value in config.items() if not str(name).startswith("__")}
     result: dict[str, Any] = _without_null(copy.deepcopy(ours))
     for vendor in vendors:
@@ -52,7 +52,7 @@ def is_credential(name: str, schema: Schema, vendor: Vendor | None) -> bool:
 def _is_read(group: Mapping[str, Any], settings: Mapping[str, Schema]) -> bool:
     """Whether a vendor is read: as its choice says, else if anything but a default is filled in.
 
-    A choice that is neither of the two counts as read, so that it is told.
+    A choice that is neither of the two counts as read, so that `complaints` can report it.
     """
     if group.get(USE) in (READ, NOT_USED):
         return bool(group[USE] == READ)
@@ -103,7 +103,7 @@ def _cleaned_value(value: Any, schema: Schema) -> Any:
 
 
 def _one_of(allowed: Sequence[str], value: Any) -> Any:
-    """The allowed word that is meant: capitals, hyphens and leading zeros decide nothing."""
+    """The allowed word that is meant: capitals, hyphens and leading zeros do not matter."""
     if not isinstance(value, str):
         return value
     return next((word for word in allowed if _spelling(word) == _spelling(value)), value)

@@ -1,4 +1,4 @@
-"""Which day it is where the vendor's days are counted."""
+"""Today's date in the time zone in which the vendor counts days."""
 
 import zoneinfo
 from collections.abc import Mapping, Set
@@ -9,10 +9,10 @@ from airbyte_cdk.sources.declarative.interpolation.macros import today_with_time
 
 
 def today(config: Mapping[str, Any]) -> date:
-    """The date it is now in the configured time zone; KeyError, AttributeError or ValueError if that is none."""
+    """Today in the configured time zone; raises KeyError, AttributeError or ValueError if that is none."""
     return today_with_timezone(config["timezone"])
 
 
 def time_zones() -> Set[str]:
-    """The names that a time zone can have; none on a machine that has no list of them."""
+    """All names of time zones; empty on a machine that has no list of them."""
     return zoneinfo.available_timezones()

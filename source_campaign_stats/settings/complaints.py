@@ -20,7 +20,7 @@ from source_campaign_stats.settings.vendor import Vendor
 
 # A configuration of hundreds of apps can be wrong in hundreds of places.
 _MOST_AT_ONCE = 20
-# Control characters, halves of characters, and what ends a line or a paragraph.
+# Unicode categories: control characters, halves of characters, ends of lines and paragraphs.
 _IN_NO_LINE = ("Cc", "Cs", "Zl", "Zp")
 # What looks like a date or a time zone is quoted; anything else could be a key.
 _LIKE_A_DATE = re.compile(r"[0-9]{1,8}|(?=.*[-/. ])[0-9][0-9/. :TZ+-]{1,28}")
@@ -36,7 +36,7 @@ def complaints(
     Example: `['"Start date" is missing. …', '"API key" of "Acme" stands in quotation marks. …']`.
     """
     wrong_names = [misnomer.words for misnomer in misnomers(config, specification) if misnomer.is_meant]
-    # A missing setting often stands there under a wrong name.
+    # Often a setting is missing only because its name is misspelt.
     found = [told.words for told in _complaints(cleaned, specification, vendors) if not (wrong_names and told.missing)]
     unique = list(dict.fromkeys([*wrong_names, *found]))
     if len(unique) > _MOST_AT_ONCE:
@@ -144,7 +144,7 @@ def _entry_complaints(entries: Any, schema: Schema, label: str, vendor: Vendor |
 
 
 def _swapped(entry: Mapping[str, Any], settings: Mapping[str, Schema]) -> list[str]:
-    """The titles of a text that can only be a key and of a key that can only be a text."""
+    """The titles of two swapped settings: a key that can only be a name, and a name that can only be a key."""
     for name, schema in settings.items():
         value = entry.get(name)
         if not schema.get("airbyte_secret") or not isinstance(value, str) or not value:
@@ -270,7 +270,7 @@ def _start_date_complaints(config: Mapping[str, Any]) -> Iterator[_Complaint]:
     try:
         now = today(config)
     except (KeyError, AttributeError, ValueError):
-        # Told before: without a time zone there is no today.
+        # Already reported: without a time zone there is no today.
         return
     if start > now:
         yield _Complaint(

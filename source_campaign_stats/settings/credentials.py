@@ -17,7 +17,7 @@ _A_DAY_OR_ZONE = re.compile(r"\d{4}-\d\d-\d\d.*|[A-Za-z]+/[A-Za-z_/+-]+\d{0,2}")
 
 
 def not_a_key(text: str, schema: Schema) -> str | None:
-    """What is in the place of a credential that no vendor takes, as the rest of a sentence; None if it can be one.
+    """Why a text can't be a credential, as the rest of a sentence; None if it can be one.
 
     Example: `Bearer abc` -> `begins with a word that is not part of it, like "Bearer". Enter only what follows.`
     """

@@ -7,7 +7,7 @@ import yaml
 
 
 def read_manifest() -> dict[str, Any]:
-    """The manifest as a mapping, references as they stand there. Needs nothing of the CDK."""
+    """The manifest as a mapping, with each `$ref` unresolved. Does not import the CDK."""
     text = pkgutil.get_data("source_campaign_stats", "manifest.yaml")
     assert text is not None
     # libyaml, where PyYAML was built with it, is ten times as fast.

@@ -10,14 +10,18 @@ from source_campaign_stats.settings.cleaning import NOT_USED, USE, is_blank
 from source_campaign_stats.settings.credentials import can_be_a_key
 from source_campaign_stats.settings.specification import Schema, settings_of
 
-# How like a name has to be to be taken for another one: in its own place, and anywhere.
+# How similar a name has to be to a setting to be taken for it: to one of its own group, and to one of any group.
 _LIKE_HERE, _LIKE_ANYWHERE = 0.73, 0.9
 _AT_THE_TOP = "at the top level"
 
 
 @dataclass(frozen=True)
 class Misnomer:
-    """A name that is no setting, in words; `is_meant` says that it is like one, so that something was meant by it."""
+    """A name that is no setting, and the message about it.
+
+    `is_meant`: it is so similar to a setting that somebody meant one. `is_wrapping`: the settings stand inside it, one
+    level too deep.
+    """
 
     words: str
     is_meant: bool
@@ -39,7 +43,7 @@ class _Place:
 
 
 def misnomers(config: Mapping[str, Any], specification: Schema) -> list[Misnomer]:
-    """Every name at any level that is no setting there. Airbyte's own names, which begin with `__`, are none.
+    """Every name at any level that is no setting there, without Airbyte's own names, which begin with `__`.
 
     Example: `{"acm": {…}}` -> `The setting "acm" is not known. Did you mean "acme"?`, meant;
     `{"note": "x"}` -> `The setting "note" is not known and does nothing. …`, not meant.
@@ -51,7 +55,7 @@ def misnomers(config: Mapping[str, Any], specification: Schema) -> list[Misnomer
         for name, value in values.items()
         if not is_blank(value) and name not in place.settings and not str(name).startswith("__")
     ]
-    # What stands beside a wrapping belongs to it.
+    # Names beside a wrapping belong to the request around the settings.
     return [misnomer for misnomer in found if misnomer.is_wrapping] or found
 
 
@@ -79,20 +83,20 @@ def _misnomer(name: str, value: Any, place: _Place, everywhere: list[_Place]) ->
 
 
 def _alike(name: str, place: _Place, least: float) -> list[str]:
-    """The settings of a place that a name is like, the nearest alone if it is the same but for its spelling."""
+    """The settings of a place that a name is similar to; only one if the name differs from it just in spelling."""
     if known := _known(name, place):
         return [known]
     by_word = {_plain(known): known for known in place.settings}
     found = [by_word[word] for word in difflib.get_close_matches(_plain(name), by_word, n=2, cutoff=least)]
     words = _words(name)
     if not found and least == _LIKE_HERE and len(_plain(name)) >= 3:
-        # `lookback`, `key` and `skip_ids` say a part of a name.
+        # `lookback`, `key` and `skip_ids` are parts of names.
         found = [known for known in place.settings if words <= _words(known) or _plain(name) in _plain(known)]
     return found[:3]
 
 
 def _known(name: Any, place: _Place) -> str | None:
-    """The setting that is spelt so but for capitals and what stands between words, or whose title this is."""
+    """The setting with this name or title; capitals and what stands between words do not matter."""
     for known, schema in place.settings.items():
         if _plain(name) in (_plain(known), _plain(schema.get("title", known))):
             return known
@@ -100,7 +104,7 @@ def _known(name: Any, place: _Place) -> str | None:
 
 
 def _filled_in(values: Mapping[str, Any], schema: Schema, path: str) -> Iterator[tuple[_Place, Mapping[str, Any]]]:
-    """Each group of settings that was filled in, with its place; of a vendor that is not used, none."""
+    """Each group of settings that was filled in, with its place, without vendors that are not used."""
     place = _Place(path, _names_of(schema))
     yield place, values
     for name, part in place.settings.items():
@@ -114,7 +118,7 @@ def _filled_in(values: Mapping[str, Any], schema: Schema, path: str) -> Iterator
 
 
 def _places_of(schema: Schema, path: str) -> Iterator[_Place]:
-    """Each group of settings that there is."""
+    """Each group of settings of the specification."""
     yield _Place(path, _names_of(schema))
     for name, part in settings_of(schema).items():
         inner = f"{path}.{name}".removeprefix(".")

@@ -12,7 +12,7 @@ from source_campaign_stats.settings.vendor import Vendor
 
 
 def warnings(config: Mapping[str, Any], cleaned: Mapping[str, Any], specification: Schema) -> Iterator[str]:
-    """Settings that do nothing, or not what they seem to; for the log of `check` and `read`."""
+    """Settings that do nothing, or something else than they seem to; for the log of `check` and `read`."""
     for misnomer in misnomers(config, specification):
         if not misnomer.is_meant:
             yield misnomer.words

@@ -13,7 +13,7 @@ def vendor_groups(specification: Schema) -> dict[str, Schema]:
 
 
 def settings_of(schema: Schema) -> dict[str, Schema]:
-    """The settings of a group, whichever of its choices has them; the property that makes the choice is none of them.
+    """The settings of a group, of all its choices; the property that makes the choice is left out.
 
     Example: of the group `acme`, `{"api_key": {"type": "string", …}, "lookback_days": {"type": "integer", …}}`.
     """
@@ -23,7 +23,7 @@ def settings_of(schema: Schema) -> dict[str, Schema]:
 
 
 def required_of(schema: Schema) -> set[str]:
-    """The names of the settings that a group cannot do without when it is read."""
+    """The names of the settings that are required when the group is read."""
     choices = schema.get("oneOf", [schema])
     return {name for choice in choices for name in choice.get("required", [])} & settings_of(schema).keys()
 

@@ -1,4 +1,4 @@
-"""What the shared code needs to know of a vendor, beside the manifest and the specification."""
+"""What the shared code needs to know about a vendor, besides the manifest and the specification."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,9 +30,9 @@ class Probe:
 class NamedIds:
     """Ids that a person typed, and the list that has them if they are right.
 
-    `stream` lists them in its `column`, in the slices of `partition`; None: no list has them. `statistics` is the
-    stream that asks for them by name, if one does. `what` is what the setting is called. `nothing_else` says that only
-    these are read.
+    `stream` is the list, and `partition` says which of its slices; None: no list has them. `column` is where a row has
+    its id. `statistics` is the stream that asks for these ids by name, if one does. `what` is what messages call the
+    setting. `nothing_else` says that only these ids are read.
     """
 
     ids: Sequence[str]
@@ -46,13 +46,15 @@ class NamedIds:
 
 @dataclass(frozen=True)
 class Pace:
-    """What the connector allows itself of a vendor's limit: so many calls in so many seconds, at any time."""
+    """The connector's own limit, a little under the vendor's: so many calls in any window of so many seconds."""
 
     calls: int
     seconds: float
 
     def seconds_for(self, calls: int, sent: Sequence[float] = (), now: float = 0.0) -> float:
-        """How long so many more calls take, when the last ones were sent at these moments and nothing else is slow.
+        """The seconds that so many more calls take if only the limit slows them down.
+
+        `sent` are the moments of the last calls, on the same clock as `now`.
 
         Example: `Pace(58, 62).seconds_for(100)` -> 62: 58 calls at once, and 42 when the first ones are 62 s old.
         """
@@ -65,15 +67,18 @@ class Pace:
 
 @dataclass(frozen=True)
 class Vendor:
-    """A vendor: its group of settings and what only this vendor has of the things that all of them have.
+    """A vendor: its group of settings, and its own part of what the shared code does for every vendor.
 
-    `name` is that of its group in the specification and in the configuration. `ids_in_headers` are the settings that
-    are sent as they are and are no secrets. `probes` takes the settings and today's date; `complaints` takes settings
-    of which each alone is right and yields what is wrong with them together; `keys_in_headers` gives the forms in which
-    a key is sent, beside the key itself; `first_sync` takes the settings and the days to read, and says what the first
-    sync of them costs; `named_ids` gives the ids in the settings that a list can know or not know; `paces` gives the
-    pace of each statistics stream. `free_texts` are the lists whose entries can be any text, and no ids; `needs` says
-    for a stream that is only there with some setting what to do for it.
+    - `name`: of its group in the specification and in the configuration.
+    - `ids_in_headers`: settings that are sent as they are and are no secrets.
+    - `probes`: settings and today's date -> the requests of `check`.
+    - `complaints`: settings, each of them right alone -> what is wrong with them together.
+    - `keys_in_headers`: settings -> the forms in which a key is sent, other than the key itself.
+    - `first_sync`: settings and the number of days to read -> a line that says what the first sync costs.
+    - `named_ids`: settings -> the ids in them that a list may or may not have.
+    - `paces`: settings -> the pace of each statistics stream.
+    - `free_texts`: lists whose entries are any texts, not ids.
+    - `needs`: a stream that exists only with some setting -> what to do to get it.
     """
 
     name: str

@@ -18,9 +18,9 @@ LOGGER = logging.getLogger("airbyte")
 
 
 class CampaignRouter(PartitionRouter):
-    """A partition router that names the campaigns, or whatever is asked by its name, which can have rows in a window.
+    """A partition router: names what is asked one at a time (campaigns, groups) and can have rows in a window.
 
-    This one knows no list: what a person named exists, as long as it is named.
+    This class has no list: what the settings name exists.
     """
 
     # What one slice stands for in log lines.
@@ -30,14 +30,14 @@ class CampaignRouter(PartitionRouter):
 
     @abstractmethod
     def slices_within(self, window: Window, owed: Collection[Key] = ()) -> list[StreamSlice]:
-        """A slice for the window and each campaign to ask for; raises if the list can't be read whole.
+        """One slice for each campaign to ask for, over the window; raises if the list can't be read whole.
 
-        Campaigns that are `owed` are among them as long as they are listed and not to be skipped. The extra fields of a
-        slice are `name` (None for a campaign that a person named) and `created`.
+        Campaigns that are `owed` are included if they are listed and not to be skipped. The extra fields of a slice are
+        `name` (None for a campaign that a person named) and `created`.
         """
 
     def still_exist(self, keys: Collection[Key]) -> set[Key]:
-        """Those of the campaigns that exist now, as far as anything but their statistics can tell."""
+        """Which of the campaigns exist now, whatever their statistics say."""
         return set(keys)
 
     def stream_slices(self) -> Iterable[StreamSlice]:
@@ -60,9 +60,9 @@ class CampaignRouter(PartitionRouter):
 
 
 class ListedCampaigns(CampaignRouter):
-    """A router of campaigns that a list has: what the list does not have any more was deleted.
+    """A router of campaigns from a list. A campaign that the list does not have any more was deleted.
 
-    `campaigns` is the stream that lists them; `list_reader` (given by the factory) reads it once in a sync.
+    `campaigns` is the stream that lists them; `list_reader` (set by the factory) reads it once in a sync.
     """
 
     campaigns: AbstractStream
@@ -70,16 +70,16 @@ class ListedCampaigns(CampaignRouter):
 
     @abstractmethod
     def exist(self, keys: Collection[Key]) -> set[Key]:
-        """Those of the campaigns that exist, as far as the list can tell."""
+        """Which of the campaigns exist, according to the list."""
 
     def still_exist(self, keys: Collection[Key]) -> set[Key]:
-        """Those of the campaigns that the list has now: it is read once more."""
+        """Which of the campaigns exist now: reads the list once more."""
         LOGGER.info("%s: the list is read once more, for the campaigns that are missing", self.campaigns.name)
         self.list_reader = self.list_reader.anew()
         return self.exist(keys)
 
     def read_list(self, is_wanted: Callable[[StreamSlice], bool] = lambda _: True) -> Iterator[Record]:
-        """Every item of the wanted slices of the list; raises what ended the list before the first item."""
+        """Every item of the wanted slices of the list; an error of the list is raised before the first item."""
         slices = [cast(StreamSlice, part.to_slice()) for part in self.campaigns.generate_partitions()]
         whole = [self.list_reader.whole_slice(part) for part in slices if is_wanted(part)]
         return itertools.chain.from_iterable(whole)

@@ -1,4 +1,4 @@
-"""Which slices a statistics stream asks, and the state that follows from what became of them."""
+"""Which slices a statistics stream asks, and the state that follows from their outcomes."""
 
 import json
 import logging
@@ -29,18 +29,18 @@ from source_campaign_stats.sync.state import Key, Place, StreamState, UnderWay, 
 
 LOGGER = logging.getLogger("airbyte")
 
-# So far can the state of another time zone or clock be ahead.
+# A state of another time zone or clock can be ahead by this much.
 _DAYS_AHEAD = timedelta(days=2)
-# A sync that dies asks no more than this again.
+# After a sync that died, the next one asks at most this much again.
 _CAMPAIGNS_BETWEEN_STATES = 50
 _SECONDS_BETWEEN_STATES = 60
-# What a platform keeps without complaint.
+# A larger state is not printed, because a platform may not keep it.
 _BYTES_OF_A_STATE = 16_000
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the settings and the clock say of a statistics stream: the days to ask for, how many slices at once.
+    """What the settings and the clock say about a statistics stream: which days to ask, how many slices at once.
 
     `step` is how many days one request can ask for; None: any number.
     """
@@ -75,7 +75,7 @@ class Asked:
 
 @dataclass
 class StateOutput:
-    """The state of one stream: as it came from the platform, and printed each time that it is set."""
+    """The state of one stream: at first the one that the platform gave; printed each time it is set."""
 
     stream_name: str
     cursor_field: str
@@ -107,14 +107,16 @@ class StateOutput:
 
 
 class StatisticsCursor(Cursor):
-    """The days that were asked for, as one date: the last one up to which no day is missing.
+    """The cursor of a statistics stream: its state is the last day up to which no day is missing.
 
-    It takes the place of the CDK's cursors, because those follow the days that *had rows* (an account without
-    rows is asked for more days on every sync), ask for two days in the last window, and move on past a list that
-    failed half-way. State: `{"date": "2026-11-20"}`, for a whole stream, however many campaigns it has.
+    State: `{"date": "2026-11-20"}`, one date for the whole stream, however many campaigns it has.
 
-    `stream_slices` conducts the sync: it hands out a slice when there is a place for it, and waits for what it
-    handed out where that decides what comes next.
+    It replaces the CDK's cursors for three reasons. They follow the days that *had rows*, so an account without rows is
+    asked for more days on every sync. Their last window is two days wide. And they move on past a list that failed
+    half-way.
+
+    `stream_slices` drives the sync: it hands out a slice when a place is free, and waits for outcomes where the next
+    slice depends on them.
     """
 
     def __init__(self, asked: Asked, states: StateOutput, outcomes: Outcomes) -> None:
@@ -122,7 +124,7 @@ class StatisticsCursor(Cursor):
         self.outcomes = outcomes
         self._asked, self._states = asked, states
         self._name = asked.stream_name
-        # A slice is handed out when there is a place for it; its reader frees the place.
+        # Each slice under way takes a place; its reader gives the place back.
         self.places = threading.Semaphore(asked.at_once)
         self._closed = threading.Condition(threading.RLock())
         self._under_way = 0
@@ -144,10 +146,10 @@ class StatisticsCursor(Cursor):
 
     @abstractmethod
     def _close(self, key: Key) -> None:
-        """Enters a slice whose records were all handed on; called for one slice at a time."""
+        """Updates the state after a slice whose records were all handed on; called for one slice at a time."""
 
     def observe(self, record: Record) -> None:
-        """Nothing: the state follows the days asked, not the records."""
+        """Does nothing: the state follows the days asked, not the records."""
 
     def close_partition(self, partition: Partition) -> None:
         key = key_of_slice(cast(StreamSlice, partition.to_slice()))
@@ -166,7 +168,7 @@ class StatisticsCursor(Cursor):
         return True
 
     def _handed_out(self, slices: Iterable[StreamSlice]) -> Iterator[StreamSlice]:
-        """The slices, each when there is a place for it, until the stream ends."""
+        """The slices, each when a place is free, until the stream ends."""
         for stream_slice in slices:
             self.places.acquire()
             if self.outcomes.has_ended:
@@ -193,10 +195,10 @@ class StatisticsCursor(Cursor):
 
 
 class DayCursor(StatisticsCursor):
-    """The cursor of a stream that asks a day at a time: its state follows day by day.
+    """The cursor of a stream that asks one day at a time: its state moves day by day.
 
-    A day that is missing holds the state before it; later days are read all the same. A day without rows between days
-    with rows is asked again before it is believed, and holds the state until then.
+    The state stops before a day that is missing; later days are still read. A day without rows between days with rows
+    is asked again before it is believed; until then the state stops before it.
     """
 
     def __init__(self, asked: Asked, states: StateOutput) -> None:
@@ -247,7 +249,7 @@ class DayCursor(StatisticsCursor):
         return {day for day, fate in self._fates.items() if fate is Fate.READ and day not in self._with_rows}
 
     def _move(self, is_end: bool) -> None:
-        """Moves the state to the last day before which no day is unread."""
+        """Moves the state to the last day up to which every day is read and believed."""
         reached = None
         with self._closed:
             while self._fates.get(self._next_day) is Fate.READ and (is_end or self._is_believed(self._next_day)):
@@ -259,17 +261,17 @@ class DayCursor(StatisticsCursor):
                 self._states.emit()
 
     def _is_believed(self, day: date) -> bool:
-        """Whether the number of rows of a day is right: there are some, it came twice, or no day before has any."""
+        """Whether a day that was read is believed: it has rows, it came twice, or no day before it has rows."""
         return day in self._with_rows or day in self._confirmed or not any(one < day for one in self._with_rows)
 
 
 class CampaignCursor(StatisticsCursor):
-    """The cursor of a stream that asks a campaign at a time, for all days at once.
+    """The cursor of a stream that asks one campaign at a time, for all days at once.
 
-    The state moves when the last campaign was asked, but for the campaigns that are missing: it names them as owed.
-    On the way it says how far the sync came, so that the next one goes on there if this one dies. A sync that goes on
-    asks the rest of the campaigns up to today's last day. Then, if a day has passed, it asks the others like the sync
-    of a day after the one that died.
+    The date of the state moves when the last campaign was asked; the state names campaigns that are missing as owed.
+    Until then it says how far the sync came, so that the next sync goes on there if this one dies. The next sync asks
+    the rest of the campaigns, up to its own last day. If that day is later than the last day of the sync that died, it
+    then asks the other campaigns too, with the usual lookback.
     """
 
     def __init__(self, asked: Asked, states: StateOutput, router: CampaignRouter) -> None:
@@ -307,7 +309,7 @@ class CampaignCursor(StatisticsCursor):
             self._finish()
 
     def _rest_of(self, now: UnderWay) -> Generator[StreamSlice, None, set[Key]]:
-        """Asks the campaigns that the interrupted sync did not ask, up to today's last day; which they are."""
+        """Asks the campaigns that the interrupted sync did not ask, up to the last day; returns their keys."""
         last = self._asked.last
         reached = min(now.last, last)
         window = window_to_ask(None, max(now.first, self._asked.start), last, timedelta(), self._asked.earliest)
@@ -329,7 +331,7 @@ class CampaignCursor(StatisticsCursor):
         return {key_of_slice(one) for one in slices} - done
 
     def _slices_within(self, window: Window) -> list[StreamSlice]:
-        """The slices of a window, in the order of their campaigns; those that are owed from an earlier day on."""
+        """The slices of a window, in the order of their campaigns; one that is owed begins with its own first day."""
         try:
             slices = self._router.slices_within(window, self._owed.keys())
         except Exception as error:
@@ -388,9 +390,10 @@ class CampaignCursor(StatisticsCursor):
             self._progress.add(key)
 
     def progress_that_is_due(self, nothing_waits: Callable[[], bool]) -> AirbyteMessage | None:
-        """A state after a minute without one, for whoever prints, while the campaigns under way take long.
+        """A state after a minute without one, because the campaigns under way take long; None if none is due.
 
-        Only when nothing waits to be printed: what waits are records that the state speaks of, or an older state.
+        The caller prints it. There is none while something waits to be printed: that can be records that belong before
+        this state, or an older state.
         """
         if time.monotonic() < self._printed_at + _SECONDS_BETWEEN_STATES or not self._closed.acquire(blocking=False):
             return None
@@ -420,12 +423,12 @@ class CampaignCursor(StatisticsCursor):
         return state
 
     def ensure_at_least_one_state_emitted(self) -> None:
-        """What a sync did that the vendor ended need not be done again."""
+        """Also prints how far the sync came, so that the next one goes on there after an error."""
         self._print_how_far()
         super().ensure_at_least_one_state_emitted()
 
     def _finish(self) -> None:
-        """The state of a sync whose campaigns were all asked; raises what is missing."""
+        """Prints the state after the last campaign; raises an error if some are missing."""
         with self._closed:
             self._enter_the_missing(lambda _: True)
         if new := self.outcomes.missing.keys() - set(self.outcomes.known):
@@ -438,7 +441,7 @@ class CampaignCursor(StatisticsCursor):
         self._end_if_missing()
 
     def _ask_whether_they_exist(self, missing: Collection[Key]) -> None:
-        """A campaign that the list does not have any more was deleted."""
+        """Reads the list again: a missing campaign that it does not have any more was deleted."""
         try:
             there = self._router.still_exist(missing)
         except Exception as error:

@@ -35,7 +35,7 @@ class Window:
 
 
 def windows_of(stream_slice: Mapping[str, Any], step: timedelta) -> list[Window]:
-    """The windows that a slice is asked in, one request each, if a request can ask for so many days.
+    """The windows of a slice, one request each, if one request can ask for `step` days.
 
     Example: a slice of 2026-11-01 … 2026-11-05 and a step of 3 days -> 01 … 03, 04 … 05.
     """

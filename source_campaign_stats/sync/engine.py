@@ -22,12 +22,12 @@ from source_campaign_stats.output.errors import LastWords, traced
 
 # 20 times 250 kB of lines may wait for the output, to keep memory flat. The CDK lets 10,000 items wait.
 _ITEMS_IN_QUEUE = 20
-# The CDK keeps 10,000 finished tasks; never more than the 40 workers' are under way.
+# The CDK keeps 10,000 finished tasks. At most 40 are under way, one for each worker.
 _TASKS_KEPT = 500
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_SIGNS = 240
 _SECONDS_BETWEEN_LOOKS_AT_PROGRESS = 5
-# Whether nothing waits for the output -> a state that is due, if it can be made at once.
+# In: a function that says whether nothing waits for the output. Out: a state that is due, or None.
 Progress = Callable[[Callable[[], bool]], AirbyteMessage | None]
 
 
@@ -45,7 +45,7 @@ class _ShortQueue(Queue[QueueItem]):
         self._sign_of_life = sign_of_life
 
     def get(self, block: bool = True, timeout: float | None = None) -> QueueItem:
-        """The next item; when none comes for long, or many come without a state among them, a sign of life."""
+        """The next item; before it a state, if a stream has printed none for long."""
         while True:
             if sign := self._sign_of_life():
                 return sign
@@ -78,13 +78,13 @@ class OutputQueue(InMemoryMessageRepository):
         # The states of the streams that are read, as they were printed last, and when that was.
         self._states: dict[str, tuple[AirbyteMessage, float]] = {}
         self._progress: dict[str, Progress] = {}
-        # For the time in which only lists are still read.
+        # Repeated while only lists are still read.
         self._last_state: tuple[AirbyteMessage, float] | None = None
         self._consumer = threading.get_ident()
         self._of_the_consumer: deque[AirbyteMessage] = deque()
 
     def is_consumed_here(self) -> None:
-        """The calling thread takes the next item; a program can take each one in another thread."""
+        """Notes that the calling thread takes the next item; a program can take each item in another thread."""
         self._consumer = threading.get_ident()
 
     def is_about(self, streams: Collection[str]) -> None:
@@ -92,7 +92,7 @@ class OutputQueue(InMemoryMessageRepository):
         self._states = {name: state for name, state in self._states.items() if name in streams}
 
     def tells_progress(self, stream: str, progress: Progress) -> None:
-        """Asked again and again while the stream is read, for a state that says more than the last one."""
+        """While the stream is read, `progress` is asked repeatedly for a state that says more than the last one."""
         self._progress[stream] = progress
 
     def begins_with(self, stream: str, state: AirbyteMessage) -> None:
@@ -100,7 +100,7 @@ class OutputQueue(InMemoryMessageRepository):
         self._states[stream] = state, time.monotonic()
 
     def hears(self, message: AirbyteMessage) -> None:
-        """What is printed now: a state is the last one of its stream; a stream that is done gives no more signs."""
+        """Notes what is printed: a state is then the last one of its stream, and a finished stream repeats no state."""
         if message.type == Type.STATE and message.state and message.state.stream:
             name = message.state.stream.stream_descriptor.name
             if name in self._states:
@@ -112,7 +112,10 @@ class OutputQueue(InMemoryMessageRepository):
                 self._states.pop(status.stream_descriptor.name, None)
 
     def _sign_of_life(self) -> AirbyteMessage | None:
-        """The unchanged state of a stream that printed none for long; a platform ends a sync that is silent."""
+        """A newer state that is due, or the last one again of a stream that printed none for long; None if neither.
+
+        A platform ends a sync that is silent for too long.
+        """
         now = time.monotonic()
         for stream in self._states:
             # What waits in the queue comes before any newer state.
@@ -128,7 +131,7 @@ class OutputQueue(InMemoryMessageRepository):
         return None
 
     def give_up(self) -> None:
-        """Nobody takes an item any more."""
+        """Lets waiting workers go, because nobody takes an item any more."""
         self.items.is_given_up = True
 
     def emit_message(self, message: AirbyteMessage) -> None:
@@ -147,7 +150,7 @@ class OutputQueue(InMemoryMessageRepository):
 
 
 class _Workers(Executor):
-    """Threads that do not keep a process alive; at its end Python waits for those of the standard library."""
+    """Daemon threads: at the end of a process, Python would wait for those of the standard library's pool."""
 
     def __init__(self, number: int) -> None:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -168,7 +171,7 @@ class _Workers(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the workers when what was submitted is done; waits for nobody."""
+        """Ends the workers when what was submitted is done, without waiting for them."""
         for _ in range(self._number):
             self._tasks.put(None)
 
@@ -178,9 +181,9 @@ class _Workers(Executor):
 
 
 class _QuietLogger(logging.Logger):
-    """The log of the CDK's engine without its counts, which would take many lines for one record.
+    """The log of the CDK's engine without its counts of records: it would count many lines as one record.
 
-    Its warnings and errors stay; what went wrong outside of this program has its message, and needs no stack trace.
+    Its warnings and errors stay. Only a defect of this program is logged with a stack trace.
     """
 
     def __init__(self) -> None:
@@ -193,10 +196,10 @@ class _QuietLogger(logging.Logger):
 
 
 def read_concurrently(streams: list[AbstractStream], workers: int, output: OutputQueue) -> Iterator[AirbyteMessage]:
-    """The messages of all streams, as they come, to whichever thread asks for the next one.
+    """The messages of all streams as they come; any thread may ask for the next one.
 
-    Raises one error at the end if a stream failed, which names the streams; the reason of each was a message before.
-    Whoever stops before the end closes the iterator, or just ends the process.
+    If streams failed, raises one error at the end that names them. The reason of each is a message before that.
+    A caller that stops before the end closes the iterator or ends the process.
     """
     logger, number = _QuietLogger(), len(streams)
     output.is_about([stream.name for stream in streams])
@@ -207,7 +210,7 @@ def read_concurrently(streams: list[AbstractStream], workers: int, output: Outpu
             logger=logger,
             queue=output.items,
             message_repository=output,
-            # The other half reads what these hand out.
+            # These hand out slices; the other half of the workers reads them.
             initial_number_partitions_to_generate=max(workers // 2, 1),
         ).read(streams)
     )
@@ -237,7 +240,7 @@ def read_concurrently(streams: list[AbstractStream], workers: int, output: Outpu
 
 
 def verdict(failures: dict[str, FailureType | None], streams: int) -> AirbyteTracedException:
-    """The CDK's own last message quotes errors as Python writes them, and takes each for one of the configuration."""
+    """The last error of a sync. The CDK's own quotes Python's exceptions and calls each a configuration error."""
     for kind in (FailureType.system_error, FailureType.config_error):
         if kind in failures.values():
             break

@@ -1,7 +1,7 @@
 """How this connector builds the standard components of its manifest.
 
-The manifest uses the CDK's own vocabulary. Some of the CDK's components lose rows or leak keys as they come; every
-one that is built here is made safe, in whatever stream it stands, so that nobody who adds a stream can forget it.
+The manifest uses the CDK's own vocabulary. Some of the CDK's components lose rows or leak keys as they come. They are
+made safe here, for every stream, so that nobody who adds a stream can forget it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     def create_default_stream(
         self, model: DeclarativeStream, config: Config, is_parent: bool = False, **kwargs: Any
     ) -> AbstractStream:
-        """One stream of a name, so that a list and the router that needs it share one walk."""
+        """Builds the stream of a name once, so that a list and the router that needs it share one reading."""
         name = model.name or ""
         if name not in self._streams:
             self._streams[name] = super().create_default_stream(model, config, is_parent, **kwargs)
@@ -126,7 +126,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         return self._lists[name]
 
     def lookup_of(self, named: NamedIds) -> Lookup:
-        """How the ids that a person named are looked up, with what the streams of this factory have read."""
+        """A lookup of ids that a person named, in what the streams of this factory have read."""
         statistics = self._readers.get(named.statistics or "")
         if named.stream is None:
             return Lookup(named, None, [], statistics)
@@ -138,7 +138,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
     def create_http_requester(
         self, model: HttpRequester, config: Config, *args: Any, **kwargs: Any
     ) -> HttpRequesterComponent:
-        """A requester that follows no redirection, tells what is wrong with the way, and counts its tries."""
+        """A requester that follows no redirection, says what is wrong with the connection, and counts its tries."""
         requester = super().create_http_requester(model, config, *args, **kwargs)
         follow_no_redirection(requester)
         tell_a_broken_way(requester)
@@ -169,7 +169,7 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
         config: Config,
         router: PartitionRouter | None,
     ) -> StatisticsCursor:
-        """The cursor that a `DatetimeBasedCursor` of the manifest stands for: see `DayCursor` for why."""
+        """The cursor that replaces a `DatetimeBasedCursor` of the manifest; `StatisticsCursor` says why."""
         if router is not None and not isinstance(router, CampaignRouter):
             raise ValueError(f"{stream_name}: the partition router has to be a CampaignRouter")
         model = DatetimeBasedCursor.parse_obj(definition)
@@ -199,11 +199,11 @@ class CampaignStatsComponentFactory(ModelToComponentFactory):
 
 
 def slices_at_once(workers: int, streams: int) -> int:
-    """How many slices of one statistics stream are under way: a share of the workers, so that none waits for another.
+    """How many slices of one statistics stream are under way: each stream has its share of the workers.
 
-    With one crowd of workers, all of them would queue for the slowest vendor's budget while the others idle. Each
-    stream keeps one worker busy with handing out slices. A stream alone has half of the workers: wide answers that
-    came wait in memory, and more of them make no sync faster (docs/performance.md).
+    If the streams shared all workers, all would wait for the slowest vendor's budget while the other vendors idle. One
+    worker of each stream only hands out slices. A stream alone gets half of the workers: wide answers wait in memory,
+    and more of them make no sync faster (docs/performance.md).
     Example: 20 workers and 3 streams -> 5; 20 workers and 1 stream -> 10.
     """
     return max(min((workers - streams) // streams, workers // 2), 1)
@@ -218,5 +218,5 @@ def _day(template: Any, config: Config) -> date:
 
 
 def _days(template: Any, config: Config) -> timedelta:
-    """`P30D` as a duration; a lookback or a step is always told in days."""
+    """`P30D` as a duration; the manifest gives lookbacks and steps in days."""
     return timedelta(days=int(_rendered(template, config).removeprefix("P").removesuffix("D")))

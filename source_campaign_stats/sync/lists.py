@@ -39,7 +39,7 @@ class ListReader(Retriever):
     primary_key: list[str]
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _slice_locks: dict[StreamSlice, threading.Lock] = field(default_factory=dict)
-    # What came of each slice, whole or not; only what is whole is in `_whole`.
+    # The items of each slice that came so far; `_whole` has the slices that were read to their end.
     _items: dict[StreamSlice, dict[tuple[Any, ...], bytes]] = field(default_factory=dict)
     _whole: set[StreamSlice] = field(default_factory=set)
     _unreadable: dict[StreamSlice, list[str]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class ListReader(Retriever):
     ) -> Iterable[Record]:
         """The records of a slice, for the list's own stream.
 
-        A list that fails hands on what came of it before. It tells a failure once, whatever its slices.
+        If the list fails, what came before is handed on. The error is raised once, however many slices the list has.
         """
         key = stream_slice or StreamSlice(partition={}, cursor_slice={})
         try:
@@ -75,7 +75,7 @@ class ListReader(Retriever):
             )
 
     def whole_slice(self, stream_slice: StreamSlice | None) -> Iterator[Record]:
-        """The records of a slice, read at the first call; whatever ended the list is raised before the first record.
+        """The records of a slice, read at the first call; an error of the list is raised before the first record.
 
         An item that can't be read is among them as an `Unreadable`, with its key.
         """
@@ -104,7 +104,7 @@ class ListReader(Retriever):
         return (record for record in self._held(key) if not isinstance(record.data, Unreadable))
 
     def _walk(self, stream_slice: StreamSlice) -> None:
-        """Holds every record of a slice, once; a list with items that can't be read is read twice."""
+        """Reads a slice and keeps its records; reads it a second time if items can't be read."""
         began = time.monotonic()
         items = self._items[stream_slice] = {}
         unreadable = self._enter(stream_slice, items)
@@ -126,10 +126,10 @@ class ListReader(Retriever):
         )
 
     def _enter(self, stream_slice: StreamSlice, items: dict[tuple[Any, ...], bytes]) -> list[str]:
-        """Enters each record that comes; why those that can't be read can't be."""
+        """Reads the slice once and adds its records to `items`; returns the reasons of those that can't be read."""
         unreadable: dict[tuple[Any, ...], str] = {}
         repeats = 0
-        # Without a schema the records stay the objects that the extractor made.
+        # `records_of` gives no schema, so an `Unreadable` that the extractor made stays one.
         for record in records_of(self.retriever, stream_slice):
             if self._failure:
                 raise self._failure

@@ -1,4 +1,4 @@
-"""The ids that a person named in the settings: looked up in the vendor's list, and told when no list has them."""
+"""The ids that a person named in the settings: looked up in the vendor's list, and reported if it lacks them."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -52,10 +52,10 @@ class Lookup:
 
 
 def raise_for_unknown_ids(lookups: Iterable[Lookup], read: Sequence[str], may_ask: bool = False) -> None:
-    """Tells the ids that no list has in the log; raises a configuration error if nothing else was to be read.
+    """Logs the ids that no list has; raises a configuration error if nothing but such ids was to be read.
 
     `read` are the streams of this sync. A list that is not among them is asked for only if no id had a row, or if
-    `may_ask`: a right configuration costs no request more.
+    `may_ask`, so that a right configuration costs no extra request.
     """
     found = [(lookup.named, _told(lookup, read, may_ask)) for lookup in lookups]
     only = [(named, unknown) for named, unknown in found if named.nothing_else]
@@ -67,7 +67,7 @@ def raise_for_unknown_ids(lookups: Iterable[Lookup], read: Sequence[str], may_as
 
 
 def _told(lookup: Lookup, read: Sequence[str], may_ask: bool) -> list[str]:
-    """The ids that no list has, after the log has named them."""
+    """Logs the ids that no list has, and returns them."""
     named = lookup.named
     is_asked_by_name = named.statistics in read
     can_ask = lookup.reader is not None and (may_ask or lookup.is_free or (is_asked_by_name and not lookup.seen))

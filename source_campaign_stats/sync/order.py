@@ -10,11 +10,10 @@ _BYTES_OF_A_GROUP = 3
 
 
 class Checksums:
-    """A fingerprint of a set of campaigns, in 256 groups: which groups differ tells where one came or went.
+    """A fingerprint of a set of campaigns, in 256 groups: a group that differs gained or lost a campaign.
 
-    A place in the order says which campaigns were asked, as long as they are the same ones. A campaign that is created
-    later with an earlier date, or one without a date, would count as asked. Example of the text: `00000a1b2c3d…`, 1,536
-    digits.
+    A place in the order is not enough. A campaign that is created later, but with an earlier date or without a date,
+    stands before the place and would count as asked. Example of the text: `00000a1b2c3d…`, 1,536 digits.
     """
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
@@ -31,9 +30,9 @@ class Checksums:
 
 
 def asked_before(places: Iterable[Place], place: Place | None, beyond: Collection[Key], checksums: str) -> set[Key]:
-    """Of the campaigns that are there now, those that the interrupted sync asked.
+    """Which of the campaigns that exist now were asked by the interrupted sync.
 
-    Those up to its place, but for the groups in which a campaign came or went, and those beyond it.
+    All up to its place, without the groups that gained or lost a campaign, and all in `beyond`.
     """
     listed = list(places)
     up_to_place = [key_of(one) for one in listed if place and one <= place]

@@ -21,12 +21,12 @@ from source_campaign_stats.sync.state import Key
 
 LOGGER = logging.getLogger("airbyte")
 
-# So many refusals in a row, or so many campaigns, are not about single campaigns any more.
+# With so many failures in a row, or more missing campaigns than this, the cause is not a single campaign.
 REFUSALS_IN_A_ROW = 10
 MOST_OWED = 100
 _MOST_IN_A_MESSAGE = 20
 _SECONDS_BETWEEN_PROGRESS_LINES = 30
-# More than any vendor's limit counts.
+# More calls than the limit of any vendor counts.
 _CALLS_REMEMBERED = 200
 
 
@@ -56,13 +56,14 @@ class Outcome:
 
 @dataclass
 class Outcomes:
-    """The outcomes of one stream in one sync; many threads settle them, the cursor moves the state by them.
+    """The outcomes of one stream in one sync. Many threads settle them; the cursor derives the state from them.
 
     A stream ends at once when a failure is not about one campaign: slices that have not begun then make no request.
-    Campaigns that are missing are collected, so that the stream tells them in one error when the last slice is done
-    (`verdict`). `known` are those that were missing before this sync; `pace` is what the vendor's limit allows,
-    `way_out` how a person gets rid of a campaign that stays missing. With `can_be_alone` the only slice is missing
-    alone, as if another one had been answered.
+    Campaigns that are missing are collected, so that one error names them all after the last slice (`verdict`).
+
+    `known` are campaigns that were missing before this sync. `pace` is what the vendor's limit allows. `way_out` says
+    how a person gets rid of a campaign that stays missing. With `can_be_alone`, the only slice of a stream can be
+    missing; without it, a failure of the only slice ends the stream, since no other slice shows that the vendor works.
     """
 
     stream_name: str
@@ -72,9 +73,9 @@ class Outcomes:
     way_out: str = ""
     known: Collection[Key] = ()
     can_be_alone: bool = False
-    # None: the first answer shows it.
+    # The requests of one slice; None: as many as the first slice took.
     calls_a_slice: int | None = 1
-    # So many days are asked with one request: a slice of more days takes several, and is still one slice.
+    # The days of one request: a longer slice takes several requests, and is still one slice.
     step: timedelta | None = None
     read: int = 0
     records: int = 0
@@ -82,7 +83,7 @@ class Outcomes:
     deleted: list[str] = field(default_factory=list)
     ended_by: BaseException | None = None
     started: float = field(default_factory=time.monotonic)
-    # What is asked in this sync; one of them shows whether the vendor answers when another does not.
+    # The slices of this sync. When one fails, another one shows whether the vendor answers.
     slices: Sequence[StreamSlice] = ()
     on_end: Callable[[], None] = lambda: None
     _last_read: StreamSlice | None = None
@@ -107,12 +108,12 @@ class Outcomes:
             return key in self._with_rows
 
     def is_in_doubt(self, key: Key) -> bool:
-        """Whether a refusal can turn out to be one of too many in a row, which are not about campaigns."""
+        """Whether a failure can still become one of too many in a row, which are not about single campaigns."""
         with self._lock:
             return key in self._in_a_row
 
     def begins(self, slices: Sequence[StreamSlice]) -> None:
-        """These are asked from now on; says what that costs as soon as it is known."""
+        """Adds slices that are asked from now on, and logs how many requests they take if that is known."""
         with self._lock:
             if self.planned is None:
                 self.started = self._told_at = time.monotonic()
@@ -141,17 +142,17 @@ class Outcomes:
             return next(others, None)
 
     def was_called(self) -> None:
-        """A request of this stream is sent."""
+        """Notes that a request of this stream is sent."""
         with self._lock:
             self._calls += 1
             self._sent.append(time.monotonic())
 
     def settle(self, stream_slice: StreamSlice, outcome: Outcome) -> AirbyteTracedException | None:
-        """Enters what became of a slice; the error that ends the stream, if it is this one."""
+        """Stores the outcome of a slice; returns the error if this outcome ends the stream."""
         key = key_of_slice(stream_slice)
         with self._lock:
             if outcome.fate is Fate.READ:
-                # A day that is asked again is one day.
+                # A day that is asked again counts once.
                 self.read += self._fates.get(key) is not Fate.READ
                 if outcome.records:
                     self._with_rows.add(key)
@@ -165,7 +166,7 @@ class Outcomes:
                 self._log_progress(label(stream_slice))
                 return None
             if outcome.fate in MISSING and self.has_ended:
-                # It is not remembered: the next sync asks for it as if this one had not.
+                # Not remembered as missing: the next sync asks for it as if this one had not.
                 outcome = Outcome(Fate.NOT_ASKED)
             self._fates[key] = outcome.fate
             if outcome.fate in MISSING:
@@ -173,7 +174,7 @@ class Outcomes:
         return self.end(outcome.error, label(stream_slice)) if outcome.error else None
 
     def end(self, error: BaseException, name: str = "") -> AirbyteTracedException | None:
-        """Ends the stream. A failure is told once: those under way then mostly have the same reason."""
+        """Ends the stream; returns only the first error, because later ones mostly have the same reason."""
         with self._lock:
             if self.has_ended:
                 LOGGER.info("%s: %s was not read either", self.stream_name, name)
@@ -183,7 +184,7 @@ class Outcomes:
         return error if isinstance(error, AirbyteTracedException) else None
 
     def was_deleted(self, key: Key) -> None:
-        """A missing campaign is listed no more: it owes nothing."""
+        """Takes a campaign out of the missing ones: the list does not have it any more."""
         with self._lock:
             message = self.missing.pop(key)
             self.deleted.append(message)

@@ -11,14 +11,14 @@ from source_campaign_stats.sync.state import Key
 
 
 class RowOfAnswer(dict[str, Any]):
-    """A row of a vendor whose days come in several answers, with the group of it that only one answer may make up."""
+    """A row of a day that comes in several answers. All rows of a group have to come from the same answer."""
 
     group: str
     answer: object
 
 
 def latest_of_each_group(records: Iterable[Record]) -> Iterator[Record]:
-    """The records of each group from the last answer that has it: two answers can differ, and only one is whole.
+    """Of each group, the records of the last answer that has it: two answers can differ, so they must not mix.
 
     Records that are no `RowOfAnswer` are handed on at once.
     """
@@ -36,12 +36,12 @@ def latest_of_each_group(records: Iterable[Record]) -> Iterator[Record]:
 
 
 def records_of(retriever: SimpleRetriever, stream_slice: StreamSlice) -> Iterable[Record]:
-    """The records of a slice, as the extractor made them; the type of a SimpleRetriever allows more than that."""
+    """The records of a slice as the extractor made them. The cast is for mypy: the CDK's type allows more."""
     return cast(Iterable[Record], retriever.read_records({}, stream_slice))
 
 
 def subject(stream_name: str, stream_slice: StreamSlice | None) -> str:
-    """What an error is about: the stream, and the app whose key it can be."""
+    """What an error is about: the stream, and the app, whose key can be the cause."""
     app = stream_slice.partition.get("app") if stream_slice else None
     return f'{stream_name}, app "{app}"' if app else stream_name
 

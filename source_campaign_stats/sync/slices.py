@@ -30,15 +30,15 @@ from source_campaign_stats.sync.rows import key_of_slice, label, latest_of_each_
 
 LOGGER = logging.getLogger("airbyte")
 
-# A campaign that was missing before is asked so often, and no longer.
+# A campaign that was missing before gets fewer tries than others.
 _TRIES_OF_A_KNOWN_ONE = 2
 
 
 @dataclass
 class SliceReader(Retriever):
-    """Reads the slices of a statistics stream, several at once; the cursor makes a state of what became of them.
+    """Reads the slices of a statistics stream, several at once; the cursor makes the state from their outcomes.
 
-    Out: the records of the slice, once per key, and only those of the days asked; as lines when they are only printed.
+    Out: the records of a slice, each key once, and only of the days asked; as lines if they are only printed.
     """
 
     retriever: SimpleRetriever
@@ -46,7 +46,7 @@ class SliceReader(Retriever):
     primary_key: list[str]
     places: threading.Semaphore
     as_lines: bool = False
-    # The column of the ids that a person named, and those of them that had a row, by the partition that had it.
+    # The column of the ids that a person named; `_seen` has the ids that had a row, by partition.
     named_column: str | None = None
     _seen: defaultdict[frozenset[tuple[str, Any]], set[str]] = field(default_factory=lambda: defaultdict(set))
     _one_asks_for_another: threading.Lock = field(default_factory=threading.Lock)
@@ -71,7 +71,7 @@ class SliceReader(Retriever):
         return set().union(*(ids for seen_in, ids in self._seen.copy().items() if partition.items() <= seen_in))
 
     def _rows(self, stream_slice: StreamSlice) -> Generator[Record, None, None]:
-        """The rows of a slice; when the last one was taken, its outcome is settled. Raises what ends the stream."""
+        """The rows of a slice; after the last one its outcome is settled. Raises the error that ends the stream."""
         is_known = key_of_slice(stream_slice) in self.outcomes.known
         calls: list[None] = []
         with self._patience(_TRIES_OF_A_KNOWN_ONE if is_known else None, calls):
@@ -96,7 +96,7 @@ class SliceReader(Retriever):
                 try:
                     yield from self._each_once(part, rows)
                 except UnfitValueError as error:
-                    # Like an answer that is not the documented one, it can come once.
+                    # It can pass, like an answer that is not the documented one.
                     LOGGER.info(
                         "%s, %s: %s It is asked again in %s s.",
                         self.outcomes.stream_name,
@@ -147,7 +147,7 @@ class SliceReader(Retriever):
         return [StreamSlice(partition=partition, cursor_slice=w.as_slice(), extra_fields=extra_fields) for w in windows]
 
     def _each_once(self, stream_slice: StreamSlice, keys: set[Any]) -> Iterable[Record]:
-        """The rows whose keys did not come yet. None, and no further page, once the stream has ended."""
+        """The rows whose keys have not come yet. Once the stream has ended: no more rows, and no further page."""
         if self.outcomes.has_ended:
             return
         first, last = stream_slice[FIRST_DAY], stream_slice[LAST_DAY]
@@ -169,5 +169,5 @@ class SliceReader(Retriever):
                 keys.add(key)
                 yield record
         if repeats:
-            # Those with other numbers are contradictions: the error handler asks for them again.
+            # In one answer the numbers are the same: otherwise the error handler asks again.
             LOGGER.info("%s: %s rows of %s came twice", self.outcomes.stream_name, repeats, label(stream_slice))

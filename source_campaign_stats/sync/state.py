@@ -10,7 +10,7 @@ from airbyte_cdk.models import AirbyteStateMessage
 
 from source_campaign_stats.output.errors import config_error
 
-# The names of a campaign: the values of its slice's partition, in their order.
+# What identifies a campaign: the values of its slice's partition, in their order.
 Key = tuple[str, ...]
 # When a campaign was created, then its key.
 Place = tuple[str, ...]
@@ -22,9 +22,9 @@ _GLOBAL = {"use_global_cursor", "state", "lookback_window", "parent_state", "sta
 
 @dataclass(frozen=True)
 class UnderWay:
-    """How far a sync came that did not end: what of the days from `first` to `last` was asked.
+    """How far an unfinished sync of the days from `first` to `last` came.
 
-    Campaigns are asked in the order of their creation (`Place`). Those up to `place` were asked, and those `beyond` it.
+    Campaigns are asked in the order of their creation (`Place`). Those up to `place` were asked, and those in `beyond`.
     `checksums` tell whether the campaigns up to the place are still the same (`sync.order.Checksums`).
     """
 
@@ -39,8 +39,8 @@ class UnderWay:
 class StreamState:
     """What a sync knows of the syncs before it.
 
-    `day` is the last day up to which no day is missing, but for what is `owed`: the campaigns whose numbers are
-    missing, each from a day on. None: there was no whole sync yet.
+    `day` is the last day up to which nothing is missing except what is `owed`: campaigns whose numbers are missing,
+    each from a day on. `day` is None if no sync was whole yet.
     """
 
     day: date | None = None
@@ -71,7 +71,7 @@ class StreamState:
 
 
 def state_in(state: Mapping[str, Any], cursor_field: str) -> StreamState:
-    """What the state of this or an older version says; raises ValueError for any other shape.
+    """Reads a state that this or an older version wrote; raises ValueError for any other shape.
 
     Shapes: what `StreamState.written` writes, and the CDK's global cursor
     `{"use_global_cursor": true, "state": {"date": "2026-11-20"}, "lookback_window": 1}`. Empty are `{}`,
@@ -104,11 +104,11 @@ def _under_way(now: Mapping[str, Any]) -> UnderWay:
 
 
 def raise_for_foreign_states(states: Sequence[AirbyteStateMessage], known: Collection[str]) -> None:
-    """Raises a configuration error for the state of something else than one of the known streams."""
+    """Raises a configuration error for states of unknown streams, and for two states of one stream."""
     named = []
     for state in states:
         if state.stream is None:
-            # The oldest kind of state is none if it has no data.
+            # Without data, the oldest kind of state is no state.
             if state.data or state.global_:
                 raise config_error(
                     "The saved state is not one by stream, as this connector writes it. Refresh all streams."

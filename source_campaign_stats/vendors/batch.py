@@ -76,8 +76,8 @@ class NextFrom(Pages):
     """Sends `next_from` back verbatim while `has_more` is true (Jinja would turn a cursor like `1e5` into a float).
 
     `count` is documented both as the total and as the size of the page, so it is never used. A cursor does not show its
-    place in the list. So a page that is left out can't be noticed. A cursor that comes twice can, and so can a page
-    that has nothing but what came before: both are asked again once.
+    place in the list, so a page that is left out can't be noticed. A cursor that comes twice and a page without a new
+    item can be noticed: both are asked again once.
     """
 
     @property
@@ -226,8 +226,8 @@ def day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
 def can_have_rows(orchestration: Mapping[str, Any], window: Window) -> bool:
     """Whether an orchestration can have statistics in the window; when in doubt it can.
 
-    Statistics are booked on the day of sending, so what only sent outside the window has no row inside it. One that is
-    running can have sent on any day: its dates can be edited later.
+    Statistics are booked on the day of sending, so an orchestration that sent only outside the window has no row inside
+    it. A running one can have sent on any day, because its dates can be edited later.
     """
     status = _text(orchestration, "status")
     if status == "draft":
@@ -276,7 +276,7 @@ def _platforms_as_array(part: dict[str, Any]) -> None:
         try:
             numbers["platform"] = numbers["platform"].lower()
         except (KeyError, AttributeError):
-            # A number stays, and becomes a text like every other.
+            # A number stays one here; it becomes a text when the record is made to fit.
             if says_nothing(numbers.get("platform")):
                 numbers["platform"] = ""
 
@@ -309,7 +309,7 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
 
 
 def _complaints(settings: Settings) -> Iterator[str]:
-    """A key of the project is no secret, so it must not be taken for the other one."""
+    """Finds swapped keys: the project key is a column of every row, so the REST API key must not stand there."""
     if settings["rest_api_key"].startswith("project_"):
         yield 'The "REST API key" of "Batch" is a project key: it begins with "project_". Enter each in its own place.'
 

@@ -35,9 +35,9 @@ _TIMESTAMPS = ("created_date", "push_time")
 _HALVES = ("false", "true", "false")
 _WALKS_OF_A_HALF = 3
 _PACE = Pace(58, 62)
-# Of one group of transactional messages: `step` of the manifest.
+# For a group of transactional messages; the same as `step` in the manifest.
 _DAYS_OF_A_REQUEST = 178
-# So many groups are asked for at once by a check: the vendor's minute has room for some more.
+# The groups that a check asks for. The vendor's limit of a minute leaves room for the other requests.
 _GROUPS_OF_A_CHECK = 40
 
 
@@ -86,7 +86,7 @@ class ListPage:
 
     A list has two halves, `live` and not, which are walked one after the other: `part` counts them. `offset` is the
     first item that is asked, `last` the last one seen of this walk, `seen` all of them; `walk` counts the walks of this
-    half. `length` is how long the half is, once its end was reached and it is longer than what was seen.
+    half. `length` is the length of the half, set if its end was reached and it is longer than what was seen.
     """
 
     part: int = 0
@@ -212,7 +212,7 @@ class CampaignsOfApps(ListedCampaigns):
 
 @dataclass
 class GroupsOfApps(CampaignRouter):
-    """Names the groups of transactional messages that the settings name: no list has them."""
+    """Names the groups of transactional messages that the settings have: Batch has no list of them."""
 
     config: Config
     unit: ClassVar[str] = "groups"
@@ -233,7 +233,7 @@ def legacy_campaign_record(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def legacy_day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:
-    """A day's numbers, with the versions of an A/B test as an array, and metrics beside the known in `other_metrics`.
+    """A day's numbers, with the versions of an A/B test as an array and unknown metrics in `other_metrics`.
 
     Example: `{"date": "2026-11-20", "seen": 2, "versions": {"a": {"sent": 486}}}` ->
     `{"date": "2026-11-20", "other_metrics": {"seen": 2}, "versions": [{"version": "a", "sent": 486}]}`.

@@ -20,7 +20,7 @@ from source_campaign_stats.http.answers import NoNumber, Unreadable, WrittenNumb
 from source_campaign_stats.output.errors import UnfitValueError
 
 Item = dict[str, Any]
-# Objects of an answer -> the records that they are.
+# Makes records from the objects of an answer.
 Shape = Callable[[Iterator[Item]], Iterable[Item]]
 _Fit = Callable[[Any], Any]
 
@@ -38,7 +38,7 @@ _WANTED = {
     "object": "an object",
 }
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
-# Each costs a millisecond, once; a vendor that names things by their ids has no end of them.
+# Each name costs a millisecond, once. A vendor that uses ids as names would have no end of them.
 _NAMES_LEARNT = 50
 _HELD = "a number that a computer can hold"
 
@@ -80,9 +80,9 @@ class Columns:
 class _AsSent:
     """Reads objects as they are sent, and compares them with the schema while it parses them.
 
-    That costs half of a comparison afterwards, which pays for records as wide as 20 steps with three platforms. It is
-    for a stream whose objects differ from its schema in nothing but names, and breakdowns that are maps. What the
-    vendor adds to its documents is met once, and known from then on.
+    That takes half the time of a comparison afterwards, which matters for records with 20 steps and three platforms. It
+    works for a stream whose objects differ from its schema only in names, and in breakdowns that are maps. A name that
+    the vendor adds is learnt when it first comes.
     """
 
     def __init__(self, schema: Mapping[str, Any], names: Mapping[str, str]) -> None:
@@ -104,7 +104,7 @@ class _AsSent:
     def _learns(self, name: str) -> bool:
         with self._lock:
             if name not in self.added:
-                # A name of the schema's own would come out as the column, and not have been compared with it.
+                # The schema's own name would come out as the column without being compared with it.
                 if name in self._names or len(self.added) == _NAMES_LEARNT:
                     return False
                 self.added |= {name}
@@ -116,7 +116,7 @@ class _AsSent:
 
 
 def fitted(texts: Sequence[msgspec.Raw], shape: Shape, columns: Columns) -> Iterable[Item]:
-    """The records that some objects of an answer are, every value fit for its column.
+    """The records of some objects of an answer, with every value made to fit its column.
 
     `shape` makes records of the objects. Raises `UnfitValueError`, which names the column and what stands there.
     """
@@ -135,7 +135,7 @@ def fitted(texts: Sequence[msgspec.Raw], shape: Shape, columns: Columns) -> Iter
 def listed(
     items: Iterable[msgspec.Raw], shape: Callable[[Item], Item], columns: Columns, names: Sequence[str]
 ) -> Iterator[Item]:
-    """The records of a list; in the place of an item that can't be made to fit an `Unreadable`.
+    """The records of a list; an item that can't be made to fit becomes an `Unreadable`.
 
     `names` are the columns that tell which item it is: `["id", "name", "created_date"]`.
     """
@@ -180,14 +180,14 @@ def _type_of(schema: Mapping[str, Any]) -> Any:
         return _TYPES[kind]
     if "properties" not in schema:
         return dict[str, Any]
-    # A name of the vendor's need not be one that Python allows.
+    # The vendor's name may be one that Python does not allow.
     names = {f"field_{number}": name for number, name in enumerate(schema["properties"])}
     fields = [(field, _type_of(schema["properties"][name]) | None, None) for field, name in names.items()]
     return msgspec.defstruct("Fitting", fields, rename=names, gc=False)
 
 
 def _type_as_sent(schema: Mapping[str, Any], names: Mapping[str, str], added: Set[str]) -> Any:
-    """The type of the objects that become fitting records, for msgspec; what is neither declared nor added fails."""
+    """A type for msgspec of objects that become fitting records; a name that is neither declared nor added fails."""
     kind = _kind_of(schema)
     if kind == "array":
         item = _type_as_sent(schema["items"], names, added) | None
@@ -229,7 +229,7 @@ def _array_of(fit: _Fit) -> _Fit:
     def as_array(value: Any) -> list[Any] | None:
         if isinstance(value, list):
             return [fit(item) for item in value]
-        # Of one the array is sometimes left out.
+        # An array of one item is sometimes sent as the item alone.
         return None if isinstance(value, dict) or says_nothing(value) else [fit(value)]
 
     return as_array
@@ -283,7 +283,7 @@ _CONVERSIONS: dict[str, _Fit] = {
 
 
 def _as_it_is(value: Any, column: str) -> Any:
-    """What the schema does not declare, but for what no line can hold."""
+    """A value that the schema does not declare, unchanged; raises for a number that no line can hold."""
     if isinstance(value, NoNumber):
         raise UnfitValueError(column, value, _HELD)
     if isinstance(value, dict):

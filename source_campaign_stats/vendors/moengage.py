@@ -98,7 +98,7 @@ class RowsOfOneAnswer(RecordFilter):
 
 @dataclass
 class DayErrorHandler(VendorErrorHandler):
-    """Adds the contradiction of a campaign whose elements have a leaf twice, with other values."""
+    """Also rejects an answer in which a campaign has the same leaf twice, with other values."""
 
     def contradiction(self, response: requests.Response) -> str | None:
         for campaign_id, elements in decoded(response, StatsPage).data.items():
@@ -178,8 +178,8 @@ class PagesOfADay(Pages):
     was read, campaigns are missing at the end: the day is read again, and fails if it stays incomplete. If two readings
     have the same total and the same campaigns, the vendor counts in another way, and they are taken.
 
-    With ids a call is one page, in which nothing can move. Its total can be the number of ids that were asked for, so
-    that quiet campaigns are counted and not shown.
+    With ids a call is one page, so nothing can move. Its total can be the number of ids that were asked for: campaigns
+    without numbers are then counted but not shown.
     """
 
     config: Config
@@ -249,8 +249,8 @@ def campaign_records(
 
     In: `[{"platforms": {P: {"locales": {L: {"variations": {V: {"performance_stats": {"sent": 2}, …}}}}}}}]`; out:
     `{"campaign_id": id, "platform": P, "locale": L, "variation": V, "sent": 2, …, "in_total": True}`.
-    What performance_stats has beside the documented metrics, and a leaf beside the documented groups, is in
-    `other_metrics`. Goals and failure reasons are texts that people typed, so they become items of an array.
+    Metrics and groups that are not documented are in `other_metrics`. Goals and failure reasons are texts that people
+    typed, so they become items of an array.
     """
     records = []
     has_stats: dict[Leaf, bool] = {}
@@ -259,7 +259,7 @@ def campaign_records(
         other_metrics = taken_out(performance, metrics)
         if undocumented := details.keys() - _GROUPS_OF_A_LEAF:
             other_metrics = {name: details[name] for name in details if name in undocumented} | (other_metrics or {})
-        # Of a leaf that comes twice the reader keeps the first.
+        # If a leaf comes twice, the reader keeps the first.
         has_stats.setdefault(leaf, not all(map(says_nothing, performance.values())))
         platform, locale, variation = leaf
         record = {
@@ -291,7 +291,7 @@ def campaign_ids_in(response: requests.Response) -> list[str]:
 
 
 def leaves(elements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Leaf, dict[str, Any]]]:
-    """The leaves of a campaign in all its elements: platform, locale and variation, each with what hangs there."""
+    """The leaves of a campaign in all its elements: platform, locale and variation, each with its details."""
     for element in elements:
         for platform, locales in _items(element, "platforms"):
             for locale, variations in _items(locales, "locales"):
@@ -328,7 +328,7 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
 
 
 def _keys_in_headers(settings: Settings) -> set[str]:
-    """What Basic authorization makes of workspace id and key; the settings are as they were typed."""
+    """Workspace id and key as Basic authorization sends them; the settings are still as they were typed."""
     pair = f"{str(settings.get('workspace_id', '')).strip()}:{str(settings.get('api_key', '')).strip()}"
     return {base64.b64encode(pair.encode()).decode()}
 

@@ -19,7 +19,7 @@ LOGGER = logging.getLogger("airbyte")
 
 
 def as_timestamp(value: Any) -> str | None:
-    """A vendor's timestamp in the one form that the schema's type accepts; None for what is none.
+    """A vendor's timestamp in the one form that the schema's type accepts; None if it can't be read.
 
     Without an offset it is taken as UTC.
     Example: `2025-06-30T14:38:19` and `2025-06-30T16:38:19+02:00` -> `2025-06-30T14:38:19Z`.
@@ -48,9 +48,9 @@ def documented_metrics(stream_name: str) -> frozenset[str]:
 
 
 def taken_out(numbers: dict[str, Any], known: Set[str]) -> dict[str, Any] | None:
-    """What `numbers` has beside the known names, for the column `other_metrics`; None when there is nothing.
+    """Moves the unknown names out of `numbers`, for the column `other_metrics`; None if there are none.
 
-    It is no longer in `numbers` afterwards, so it can't overwrite a column that is called the same.
+    They are moved, so that they can't overwrite a column of the same name.
     Example: known are `{"sent"}`; of `{"sent": 3, "date": 7}` stays `{"sent": 3}`, and `{"date": 7}` is returned.
     """
     if numbers.keys() <= known:

@@ -12,11 +12,11 @@
         {%- set expression, from_type = '(' ~ expression ~ " ->> '$')", 'text' -%}
     {%- endif -%}
     {%- if kind == 'number' and from_type in ('varchar', 'text') -%}
-        {#- From text to a decimal takes ten times as long as over a double. -#}
+        {#- A cast of text to a decimal takes ten times as long as a cast to a double first. -#}
         {%- set expression = 'cast(' ~ expression ~ ' as double)' -%}
     {%- endif -%}
     {%- if kind in ('day', 'moment') and from_type in ('varchar', 'text') -%}
-        {#- DuckDB leaves an offset out of account when it makes a timestamp of text. -#}
+        {#- DuckDB ignores an offset when it casts text to a timestamp. -#}
         {%- set expression -%}
         case
             when regexp_matches({{ expression }}, ':\d\d.*(Z|[+-]\d\d(:?\d\d)?)$')
@@ -31,7 +31,7 @@
 {% endmacro %}
 
 
-{#- A join with unnest takes ten times as long as unnest in a select, and so do many paths into a text of JSON. -#}
+{#- A join with unnest takes ten times as long as unnest in a select. So does reading many paths from JSON text. -#}
 {% macro duckdb__array_items(relation, columns, array, keys=[]) %}
     {%- set item = '{"' ~ keys | join('":"VARCHAR","') ~ '":"VARCHAR"}' if keys else '"VARCHAR"' -%}
     select

@@ -20,7 +20,7 @@
     {%- if kind == 'integer' and (is_text or from_type == 'double precision') -%}
         {%- set expression = 'cast(' ~ expression ~ ' as numeric)' -%}
     {%- elif kind in ('day', 'moment') and is_text -%}
-        {#- PostgreSQL leaves an offset out of account when it makes a timestamp of text. -#}
+        {#- PostgreSQL ignores an offset when it casts text to a timestamp. -#}
         {%- set expression -%}
         case
             when {{ expression }} ~ ':\d\d.*(Z|[+-]\d\d(:?\d\d)?)$'

@@ -15,7 +15,7 @@ with versions as (
     from {{ ref('campaign_stats__daily_history') }}
 ),
 
--- What the history began with is not a change.
+-- Rows of the first run are no changes.
 changed as (
     select *
     from versions

@@ -1,6 +1,6 @@
 {#-
-    A column of a raw table is not null, in every connection that has the table. Where the table has no such column yet,
-    no row has a value.
+    A column of a raw table is not null, in every connection that has the table. If the table has no such column yet,
+    every row fails.
 -#}
 {% test not_null_in_raw(model, column_name) %}
 {%- for raw in campaign_stats.raw_tables(model.identifier) %}

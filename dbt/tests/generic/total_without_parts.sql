@@ -1,6 +1,6 @@
 {#-
-    In no campaign's day a total and a part of it are both in the total: the day would count twice. It happens where
-    MoEngage's parts of a day give way to a total after they were loaded.
+    No day of a campaign has in_total for both a total and its parts: the day would count twice. That happens when
+    MoEngage first sends the parts of a day, and later a total in their place.
 -#}
 {% test total_without_parts(model) %}
 {%- set dimensions = {
