@@ -452,8 +452,14 @@ def test_states_stay_small() -> None:
         close(days, part)
 
     sizes = [len(json.dumps(state)) for state in printed()]
-    assert max(sizes) <= 16_000
-    assert len(json.dumps(died(5000))) <= 400
+    assert 10_000 < max(sizes) <= 16_000
+
+
+def test_a_state_at_rest_is_tiny() -> None:
+    days = cursor(router=Campaigns(NAMES), state={"date": "2026-11-18"})
+    sync(days)
+
+    assert len(json.dumps(dict(days.state))) <= 400
 
 
 @pytest.mark.parametrize(("state", "days"), [("2026-11-21", 2), ("2026-11-22", 3), ("2026-11-23", 3)])

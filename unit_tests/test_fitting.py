@@ -240,6 +240,7 @@ STREAMS = (
     "orchestration_stats",
     "legacy_campaigns",
     "legacy_campaign_stats",
+    "legacy_transactional_stats",
     "moengage_campaigns",
     "moengage_campaign_stats",
 )
