@@ -4,7 +4,8 @@ ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.1.1@sha256:a268b44c733a
 FROM ${BASE_IMAGE} AS builder
 USER root
 WORKDIR /build
-# An environment of its own: the base image's packages stay as they are, and pip does not reach the final stage.
+# The connector has its own environment: the base image's packages stay unchanged, and no pip is copied into the final
+# stage.
 RUN python -m venv --without-pip /opt/connector
 COPY requirements.lock ./
 RUN pip --python /opt/connector/bin/python install --quiet --no-cache-dir --only-binary :all: --require-hashes -r requirements.lock
@@ -15,7 +16,7 @@ RUN pip --python /opt/connector/bin/python install --quiet --no-cache-dir --no-d
     && find /opt/connector -depth -type d -name tests -exec rm -r {} +
 
 FROM ${BASE_IMAGE}
-# From metadata.yaml, see integration_tests/image.py.
+# integration_tests/image.py takes both from metadata.yaml.
 ARG NAME
 ARG VERSION
 LABEL io.airbyte.name=${NAME} io.airbyte.version=${VERSION}

@@ -5,7 +5,7 @@ DBT := cd dbt && DBT_TARGET_PATH=../build/dbt DBT_LOG_PATH=../build/dbt/logs ../
 
 .PHONY: help venv test unit lint demo dbt bench calls simulate mutants image lock clean
 
-help:  ## What can be made
+help:  ## Lists these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST)
 
 venv: .venv/made  ## The virtual environment .venv, made again when setup.py changes
@@ -16,7 +16,7 @@ venv: .venv/made  ## The virtual environment .venv, made again when setup.py cha
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests,lint,mutants]'
 	touch $@
 
-# dbt has an environment of its own: its pins and airbyte-cdk's differ.
+# dbt has its own environment, because it pins other versions than airbyte-cdk does.
 .venv-dbt/made: dbt/requirements.txt
 	$(PYTHON) -m venv --clear .venv-dbt
 	.venv-dbt/bin/python -m pip install --quiet --disable-pip-version-check --requirement dbt/requirements.txt
@@ -29,16 +29,16 @@ test: venv .venv-dbt/made  ## All tests; those whose tools are missing are skipp
 unit: venv  ## The unit tests alone, within a minute
 	$(BIN)/python -m pytest unit_tests -n 3 --dist loadfile
 
-lint: venv  ## Style, format, types, and which room may import from which
+lint: venv  ## Style, format, types, and which folder may import from which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-demo: venv .venv-dbt/made  ## The connector from spec to reports in a warehouse, against vendors made up on this machine
+demo: venv .venv-dbt/made  ## Runs the connector from spec to reports in a warehouse, against a stand-in for the vendors
 	$(BIN)/python -m integration_tests.demo
 
-dbt: venv .venv-dbt/made build/demo/warehouse.duckdb  ## The reports anew on the demo's warehouse, and the head of the daily one
+dbt: venv .venv-dbt/made build/demo/warehouse.duckdb  ## Builds the reports again on the demo's warehouse, and shows ten rows of the daily one
 	$(DBT) build
 	$(DBT) show --limit 10 --inline "select vendor, replace(campaign_name, chr(10), ' ') as campaign, date_day, sends, clicks, cast(revenue as decimal(18, 2)) as revenue \
 		from {{ ref('campaign_stats__daily') }} order by date_day desc, sends desc nulls last"
@@ -46,22 +46,22 @@ dbt: venv .venv-dbt/made build/demo/warehouse.duckdb  ## The reports anew on the
 build/demo/warehouse.duckdb:
 	$(MAKE) demo
 
-bench: venv  ## The connector beside other tools on the same work; writes docs/performance.md, takes an hour on a quiet machine
+bench: venv  ## Compares the connector with other tools on the same work; writes docs/performance.md, takes an hour on a quiet machine
 	$(BIN)/python -m benchmarks
 
-calls: venv  ## The calls of a sync of three accounts; writes docs/performance.md, takes ten minutes
+calls: venv  ## Counts the calls of syncs of three accounts; writes docs/performance.md, takes ten minutes
 	$(BIN)/python -m benchmarks.calls
 
-simulate: venv  ## Random histories of accounts and syncs in which everything goes wrong; HISTORIES=10000 plays more, in less than two hours
+simulate: venv  ## Plays random histories of accounts and syncs with faults; HISTORIES=10000 plays more, in less than two hours
 	$(BIN)/python -m integration_tests.simulator --histories $(or $(HISTORIES),100)
 
-mutants: venv  ## Breaks the code in small ways, and tells what no test sees; SAMPLE=40 breaks it in so many only
+mutants: venv  ## Changes the code in small ways, and lists the changes that no test notices; SAMPLE=40 makes only 40 of them
 	$(BIN)/python -m unit_tests.mutants $(if $(SAMPLE),--sample $(SAMPLE))
 
-image:  ## The Docker image
+image:  ## Builds the Docker image
 	$(PYTHON) -m integration_tests.image
 
-lock:  ## requirements.lock anew: what the image installs, pinned with hashes, for every Python that is supported
+lock:  ## Writes requirements.lock: what the image installs, pinned with hashes, for every supported Python
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-config \

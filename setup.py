@@ -2,7 +2,7 @@
 
 from setuptools import find_packages, setup
 
-# What `python -m integration_tests.demo` imports, and the sandbox with it; the tests need the same.
+# What the demo and the sandbox import. The tests need these too.
 DEMO = ["duckdb~=1.4", "matplotlib~=3.10", "psycopg[binary]~=3.3", "pytest~=9.0", "trustme~=1.2"]
 
 setup(

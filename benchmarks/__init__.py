@@ -1,1 +1,1 @@
-"""Measures what a sync costs: calls, seconds, CPU and memory, beside other tools on the same work."""
+"""Measures the calls, seconds, CPU and memory of a sync, and compares them with other tools on the same work."""

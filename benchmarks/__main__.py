@@ -1,4 +1,4 @@
-"""`make bench`: the connector beside other tools on the same work, against the same sandbox, in turn."""
+"""`make bench`: compares the connector with other tools on the same work, one after the other, with one sandbox."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ _UNSET = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY",
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one program."""
+    """One run of one program, with its cost (see `measuring.Cost`), its records and its calls."""
 
     latency: float
     program: str
@@ -33,12 +33,12 @@ class Run:
     peak_mb: float
     records: int
     calls: int
-    # CPU seconds of the sandbox in a second: at 1 it is the sandbox that is measured.
+    # CPU seconds of the sandbox per second of the run. Near 1 the sandbox was the bottleneck, not the program.
     sandbox_busy: float
 
 
 class Server:
-    """The sandbox's process."""
+    """The process of the sandbox."""
 
     def __init__(self, orchestrations: int) -> None:
         line = [sys.executable, "-m", "benchmarks.sandbox_process", str(orchestrations)]
@@ -50,7 +50,7 @@ class Server:
         self._process.communicate()
 
     def set_latency(self, latency: float) -> int:
-        """Returns the number of requests since the last time."""
+        """Sets the latency in seconds; returns the number of requests since the last call."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{latency}\n")
@@ -85,7 +85,7 @@ def _folder(task: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def run(server: Server, program: Program, latency: float) -> Run:
-    """One run; fails when the program did not write every record."""
+    """Runs a program once; fails if it did not write every record."""
     server.set_latency(latency)
     busy = server.cpu_seconds
     with _folder(server.task) as folder:
@@ -99,7 +99,7 @@ def run(server: Server, program: Program, latency: float) -> Run:
 
 
 def drained(server: Server) -> float:
-    """Seconds in which a client that throws the answers away has them all; the first time fills the sandbox."""
+    """How many seconds a client takes that only reads all answers. The first call fills the sandbox's cache."""
     server.set_latency(0.0)
     with _folder(server.task) as folder:
         line = [part.format(folder=folder) for part in drain()]
@@ -115,7 +115,7 @@ def _environment(task: Mapping[str, Any]) -> dict[str, str]:
 
 
 class Results:
-    """All runs, and what the table says about them."""
+    """All runs, and the tables made of them."""
 
     def __init__(self, programs: list[Program], runs: list[Run]) -> None:
         self.programs, self.runs = programs, runs
@@ -156,7 +156,7 @@ class Results:
         ]
 
     def goals(self) -> str:
-        """What the goals ask, and what this run gives."""
+        """The table of the goals: what is wanted, and what was measured."""
         connector, floor = self.the("connector"), self.the("floor")
         rows = []
         for latency in LATENCIES:
@@ -174,12 +174,12 @@ class Results:
         return pages.table(("goal", "wanted", "measured"), rows)
 
     def _best_of(self, role: str, latency: float, what: str) -> Program:
-        """The one that needs the fewest seconds."""
+        """The program of this role that needs the least of `what`: "seconds" or "cpu_seconds"."""
         programs = [program for program in self.programs if program.role == role]
         return min(programs, key=lambda program: self.median(program, latency, what))
 
     def _ratio_to(self, program: Program, latency: float, what: str) -> str:
-        """How many times the connector's seconds it needs: of the medians, and the least and most of a repetition."""
+        """How many times the connector's `what` a program needs: ratio of the medians (least–most of a repetition)."""
         own, theirs = self.of(self.the("connector"), latency, what), self.of(program, latency, what)
         ratios = [other / mine for mine, other in zip(own, theirs, strict=True)]
         middle = statistics.median(theirs) / statistics.median(own)
@@ -191,7 +191,7 @@ def _told(latency: float) -> str:
 
 
 def report(results: Results, drains: list[float], task: Mapping[str, Any], repetitions: int, loads: list[float]) -> str:
-    """The text between the markers."""
+    """The text between the markers of the page."""
     records = task["records"]
     installed = "; ".join(
         f"{name}: {', '.join(f'{package} {version}' for package, version in packages.items())}"
@@ -225,7 +225,7 @@ def main() -> None:
     programs = [program for program in all_programs() if (options.only or "") in program.name]
     runs: list[Run] = []
     with serving(options.orchestrations) as server:
-        # Not counted: the sandbox renders each answer the first time that it is asked with just these words.
+        # These two runs are not counted: the sandbox renders and caches each answer at the first request for it.
         drained(server)
         run(server, all_programs()[0], 0.0)
         drains = [drained(server) for _ in range(max(repetitions, 2))]

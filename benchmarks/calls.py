@@ -1,4 +1,4 @@
-"""`make calls`: what a sync asks of the vendors, beside the least that their documents allow."""
+"""`make calls`: counts the calls of syncs, and compares them with the least that the vendors' documents allow."""
 
 import argparse
 import json
@@ -23,25 +23,25 @@ from integration_tests.accounts import ROOMY, SIZES, account_of
 from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox
 from source_campaign_stats.settings.manifest import read_manifest
 
-# The connector keeps its budgets; its clock runs faster, so that they cost no time here.
+# The connector keeps its budgets. Its clock runs faster, so that waiting for them takes little time.
 SPEED = 100
-# What the vendors allow in an hour, each for one key.
+# Each vendor's endpoints, and how many calls the vendor allows in an hour for one key.
 VENDORS = {
     "Batch CEP": (("batch_list", "batch_stats"), 3600),
     "Batch MEP": (("legacy_list", "legacy_stats"), 60 * 60),
     "MoEngage": (("moengage_campaigns", "moengage_stats"), 100 * 60),
 }
-# The accounts have no transactional messages: those cost a call for each group that somebody names.
+# Without transactional messages: they take a call for each group that the settings name.
 STREAMS = tuple(stream for stream in PRIMARY_KEYS if stream != "legacy_transactional_stats")
 # A path of each vendor's statistics, to find its budget in the manifest.
 _PATHS = {"Batch CEP": "/2.10/", "Batch MEP": "/1.1/", "MoEngage": "/core-services/v1/campaign-stats"}
-# The default settings, as days: how far back Batch is asked, and what a daily sync reads again.
+# Defaults in days: how far back Batch is asked, and the lookbacks of a daily sync.
 _BATCH_REACH, _BATCH_LOOKBACK, _MOENGAGE_LOOKBACK = 178, 30, 7
 
 
 @dataclass(frozen=True)
 class Sync:
-    """One sync of one account."""
+    """One sync of an account: its calls and the least calls by endpoint, its records by stream, and its cost."""
 
     size: str
     kind: str
@@ -74,7 +74,7 @@ class Sync:
 
 
 def calls_in_an_hour(vendor: str) -> float:
-    """The pace of the connector's own budget, from the manifest; Batch's is a setting, whose default is 1."""
+    """The calls in an hour by the connector's own budget in the manifest. Batch's is a setting with the default 1."""
     for policy in read_manifest()["api_budget"]["policies"]:
         if any(re.match(matcher["url_path_pattern"], _PATHS[vendor]) for matcher in policy["matchers"]):
             (rate,) = policy["rates"]
@@ -84,12 +84,12 @@ def calls_in_an_hour(vendor: str) -> float:
 
 
 def first_sync(size: str, sandbox: Sandbox) -> Sync:
-    """Two years, from nothing."""
+    """A sync of two years without a state."""
     return _sync(size, "first", sandbox, None, windows_of(sandbox.account, None))
 
 
 def daily_sync(first: Sync, sandbox: Sandbox) -> Sync:
-    """The sync of today if yesterday's was the first one: the same states, a day older."""
+    """Today's sync, as if the first one had run yesterday: its states are moved back by a day."""
     states = [json.loads(json.dumps(state)) for state in first.states]
     for state in states:
         days = state["stream"]["stream_state"]
@@ -125,7 +125,7 @@ def _sync(
 
 
 def _room() -> Path | None:
-    """Where files of some hundred MB disturb nobody."""
+    """A folder in memory for files of some hundred MB, if there is one."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() else None
 
@@ -155,7 +155,7 @@ def table(syncs: Iterable[Sync]) -> str:
 
 
 def memory_table(syncs: Iterable[Sync]) -> str:
-    """What the connector's process used; its seconds are left out, because its clock ran faster."""
+    """What the connector's process used. Its seconds are left out, because its clock ran faster."""
     rows = [
         [
             f"{sync.size}, {sync.kind} sync",

@@ -1,7 +1,7 @@
-"""How long dbt needs for a large account, and how much memory: `python -m benchmarks.dbt_build`.
+"""Measures how long dbt takes for a large account, and how much memory: `python -m benchmarks.dbt_build`.
 
-8 million leaves of MoEngage with two goals each, and 2 million rows of Batch with three platforms and two versions,
-made up inside DuckDB, in `build/`; prints the figures that stand in docs/dbt.md.
+DuckDB makes up 8 million leaves of MoEngage with two goals each, and 2 million rows of Batch with three platforms and
+two versions, in `build/`. The figures that are printed stand in docs/dbt.md.
 """
 
 import json

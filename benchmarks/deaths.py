@@ -1,4 +1,4 @@
-"""The calls of a sync that goes on after a first sync that died, part of `make calls`."""
+"""Counts the calls of the sync after a first sync that was killed; part of `make calls`."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ _SECONDS_BETWEEN_LOOKS = 0.01
 
 @dataclass(frozen=True)
 class Vendor:
-    """A vendor's group of settings, its statistics stream, and the endpoints that a sync of it asks."""
+    """A vendor's group of settings, its statistics stream, and the endpoints of its list and its statistics."""
 
     title: str
     group: str
@@ -60,7 +60,7 @@ def _rows(size: str) -> Iterator[list[str]]:
 def _calls(
     sandbox: Sandbox, vendor: Vendor, states: list[dict[str, Any]] | None, until: int | None
 ) -> tuple[tuple[int, int], list[dict[str, Any]]]:
-    """The calls of a sync, of the list and of the statistics, and its last states; killed after so many statistics."""
+    """The calls (list, statistics) of a sync, and its last states. It is killed after `until` statistics calls."""
     sandbox.clear()
     config = sandbox.config(batch={"requests_per_second": 1})
     config = {name: value for name, value in config.items() if name not in _groups() or name == vendor.group}
@@ -75,7 +75,7 @@ def _calls(
                     process.wait()
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         text = output.read_text(encoding="utf-8")
-        # A process that is killed can leave half a line.
+        # A killed process can leave half a line.
         printed = [*Output(process.returncode or 0, text[: text.rfind("\n") + 1], 0.0).states.values()]
     return (len(sandbox.calls(vendor.list_endpoint)), len(sandbox.calls(vendor.stats_endpoint))), printed
 

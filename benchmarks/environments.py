@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 BUILD = Path(__file__).parent.parent / "build" / "bench"
-# Pinned, so that two runs compare the same; each is the newest release of the day it was written.
+# Pinned, so that two runs compare the same versions.
 REQUIREMENTS = {
     "asyncio": ["aiohttp==3.14.5", "orjson==3.13.0"],
     "dlt": ["dlt==1.31.0"],
@@ -27,7 +27,7 @@ def python_of(name: str) -> str:
 
 
 def make(name: str) -> None:
-    """Makes an environment unless the same one is there."""
+    """Makes an environment, unless there is one with the same requirements."""
     marker = BUILD / name / "made"
     wanted = "\n".join(REQUIREMENTS[name])
     if marker.exists() and marker.read_text() == wanted:
@@ -39,7 +39,7 @@ def make(name: str) -> None:
 
 
 def versions() -> dict[str, dict[str, str]]:
-    """What is installed in each environment, of what decides how fast it is."""
+    """The installed versions of the packages that matter for speed, by environment."""
     code = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
     return {
         name: json.loads(subprocess.check_output([python_of(name), "-c", code, *shown], text=True))

@@ -1,7 +1,7 @@
-"""The least number of calls that are safe after the vendors' documents, counted from an account.
+"""The least number of calls that is safe by the vendors' documents, counted from an account.
 
-What no document says is believed when it comes twice: those confirmations are counted, and nothing else. The reasons
-stand in docs/performance.md. The connector's code is not used here, so that a mistake in it shows.
+Where no document says what an answer means, the second request that confirms it is counted too. docs/performance.md has
+the reasons. The connector's code is not used here, so that a mistake in it shows.
 """
 
 import math
@@ -17,10 +17,11 @@ _ORCHESTRATIONS_ON_A_PAGE = 100
 _LEGACY_CAMPAIGNS_ON_A_PAGE = 100
 _MOENGAGE_CAMPAIGNS_ON_A_PAGE = 15
 _MOENGAGE_STATS_ON_A_PAGE = 10
-# A send is booked on its day: a day early or up to four days late by time zones, local-time sends and warm-up.
+# A statistic is booked on the day of sending, which can be a day before the start (time zones) or up to four days after
+# it (local-time sends, warm-up).
 _LATEST_BOOKING = timedelta(days=4)
 _EARLIEST_BOOKING = timedelta(days=1)
-# Delay steps go on sending after the end of their trigger. The documents name no maximum; this is what we take.
+# Delay steps go on sending after the end of their trigger. The documents name no maximum, so this is our own bound.
 _LATEST_STEP = timedelta(days=90)
 
 
@@ -37,7 +38,7 @@ class Days:
 
 
 def least_calls(account: Account, batch: Days, moengage: Days) -> Counter[str]:
-    """Calls by endpoint. `batch` and `moengage` are the windows; legacy statistics always come whole."""
+    """The calls by endpoint. `batch` and `moengage` are the windows; an answer of Batch MEP always has all days."""
     return Counter(
         batch_list=_batch_pages(len(account.orchestrations)),
         batch_stats=sum(
@@ -45,7 +46,7 @@ def least_calls(account: Account, batch: Days, moengage: Days) -> Counter[str]:
         ),
         legacy_list=sum(_legacy_pages(account, live) for live in (False, True, False)),
         legacy_stats=sum(not campaign.dev_only for app in account.apps for campaign in app.campaigns),
-        # The second walk ends at a short page, once it has all that the first one had.
+        # The second reading ends at a short page, once it has all campaigns of the first one.
         moengage_campaigns=_pages_until_empty(len(account.moengage_campaigns), _MOENGAGE_CAMPAIGNS_ON_A_PAGE)
         + len(account.moengage_campaigns) // _MOENGAGE_CAMPAIGNS_ON_A_PAGE
         + 1,
@@ -64,7 +65,7 @@ def _pages_until_empty(items: int, size: int) -> int:
 
 
 def _batch_pages(items: int) -> int:
-    """A list without an item is asked for again."""
+    """An empty list is asked for twice."""
     return _pages_until_told(items, _ORCHESTRATIONS_ON_A_PAGE) if items else 2
 
 
@@ -74,15 +75,15 @@ def _legacy_pages(account: Account, live: bool) -> int:
 
 
 def _pages_of_a_half(items: int) -> int:
-    """Each page begins with the last item of the one before, and the last page has nothing else; an empty one twice."""
+    """Each page begins with the last item of the page before; the last page has only that. An empty half takes two."""
     new_on_a_page = _LEGACY_CAMPAIGNS_ON_A_PAGE - 1
     return max(1, math.ceil((items - 1) / new_on_a_page)) + 1
 
 
 def _moengage_pages(account: Account, days: Days) -> Iterator[int]:
-    """One answer has no dates in it, so each day is asked for itself, and once even when nothing happened.
+    """The pages of each day. An answer has no dates, so each day is asked alone, and days without rows too.
 
-    A day without rows between days with rows is asked for again.
+    A day without rows between days with rows is asked twice.
     """
     on_a_day: Counter[date] = Counter()
     for campaign in account.moengage_campaigns:
@@ -93,7 +94,7 @@ def _moengage_pages(account: Account, days: Days) -> Iterator[int]:
 
 
 def _has_no_rows(item: Mapping[str, Any], window: Days, today: date) -> bool:
-    """Whether the documents exclude that an orchestration has a row in the window."""
+    """Whether an orchestration can't have a row in the window, by the vendor's documents."""
     if item["status"] == "draft":
         return True
     if item["status"] == "running":
@@ -113,7 +114,7 @@ def _has_no_rows(item: Mapping[str, Any], window: Days, today: date) -> bool:
         return False
     last = max(day for day in days if day) + (_LATEST_STEP if has_steps else _LATEST_BOOKING)
     if item["type"] == "trigger" and not has_steps and "in_app" not in item["channels"]:
-        # What an automation without listed steps sends after its end is not documented.
+        # No document says what an automation without listed steps sends after its end.
         return False
     return last < window.first
 

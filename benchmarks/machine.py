@@ -1,4 +1,4 @@
-"""What the numbers were taken on."""
+"""Describes the machine on which the numbers were measured."""
 
 import os
 import platform

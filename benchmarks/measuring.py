@@ -1,4 +1,4 @@
-"""Runs a program to its end and says what it cost."""
+"""Runs a program to its end and measures its cost."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ class Cost:
 
 
 class ProgramFailedError(Exception):
-    """A program that was to be measured did not end with 0."""
+    """The program that was measured did not end with exit code 0."""
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], output: Path) -> Cost:
@@ -31,7 +31,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str], output: Path
         began = time.monotonic()
         process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=err, stdin=subprocess.DEVNULL)
         peak = _PeakMemory(process.pid)
-        # wait4 and not process.wait(): it also says what the process used.
+        # wait4 instead of process.wait(), because it also returns what the process used.
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -42,7 +42,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str], output: Path
 
 
 class _PeakMemory:
-    """Looks at a process's VmHWM until it is gone; `ru_maxrss` would count this program's own pages before exec."""
+    """Reads a process's VmHWM until it has ended. `ru_maxrss` would include this program's own pages before exec."""
 
     def __init__(self, pid: int) -> None:
         self._status = Path(f"/proc/{pid}/status")
@@ -68,6 +68,6 @@ class _PeakMemory:
 
 
 def cpu_seconds_of(pid: int) -> float:
-    """What a running process has used so far."""
+    """The CPU seconds that a running process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""The programs that are compared: how each is started, and how the records that it wrote are counted."""
+"""The programs that are compared: how each is started, and how its records are counted."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +19,14 @@ Counting = Callable[[Path, Path], int]
 
 @dataclass(frozen=True)
 class Program:
-    """`count` takes what went to stdout and the folder for files."""
+    """A program to measure. `count` takes the file with its stdout and the folder for its files."""
 
     name: str
     environment: str
     arguments: Callable[[Path], list[str]]
     count: Counting
-    # In the goals: "connector"; "peer", used as its documentation says; "part", a peer that does a part of the work or
-    # was tuned in code; "floor".
+    # The role in the goals: "connector"; "peer", used as its documentation says; "part", a peer that does a part of the
+    # work or was tuned in code; "floor".
     role: str = ""
 
 
@@ -51,7 +51,7 @@ def _connector(name: str, executable: list[str], workers: int, role: str = "") -
 
 
 def all_programs() -> list[Program]:
-    """In the order of the table; each with the number of workers that suits it best, or with two."""
+    """The programs in the order of the table, some of them with two numbers of workers."""
     without_budget = [python_of(OWN), str(_PEERS / "connector.py")]
     return [
         _connector("connector, 20 workers", without_budget, 20, "connector"),
@@ -85,17 +85,17 @@ def all_programs() -> list[Program]:
 
 
 def drain() -> list[str]:
-    """A client that reads the answers and throws them away: what the sandbox can serve."""
+    """The command of a client that only reads the answers, to measure how fast the sandbox is."""
     return [python_of("asyncio"), str(_PEERS / "floor.py"), "{folder}/task.json", "20", "drain"]
 
 
 def _days(records: Any) -> int:
-    """How many are whole records of the work, so that nobody is quick by leaving something out."""
+    """The number of complete records. A program that leaves something out must not win."""
     return sum(_is_whole(record) for record in records)
 
 
 def _is_whole(record: Mapping[str, Any]) -> bool:
-    """A record of the wide account: three platforms, one step, and three platforms within it."""
+    """Whether a record is complete: three platforms, one step, and three platforms within the step."""
     (step,) = record["message_steps"]
     named = record["orchestration_id"] and record["project_key"] and record["date"]
     return bool(named) and len(record["platforms"]) == len(step["platforms"]) == 3
@@ -123,6 +123,6 @@ def records_of_dlt(output: Path, folder: Path) -> int:
 
 
 def records_of_dlt_extract(output: Path, folder: Path) -> int:
-    """dlt's own files have a JSON array a line."""
+    """The records in dlt's own files, which have one JSON array per line."""
     files = [path for path in (folder / "pipeline").rglob(f"{STREAM}.*") if path.is_file()]
     return sum(_days(orjson.loads(line)) for path in files for line in path.open("rb"))

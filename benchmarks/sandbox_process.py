@@ -1,4 +1,4 @@
-"""The sandbox in a process of its own, so that its work is on nobody else's bill.
+"""The sandbox in its own process, so that its CPU and memory are not counted for the programs.
 
 `python -m benchmarks.sandbox_process N` makes N orchestrations with a row on each day, prints the task as one line of
 JSON, and then reads one latency in seconds per line; each is answered with the number of requests since the last.
@@ -14,7 +14,7 @@ from integration_tests.sandbox import Account, Sandbox, make_account, server
 
 # The oldest day that the connector asks Batch for; the vendor's six months end between 181 and 184 days ago.
 DAYS = 178
-# All answers together: 430 kB for each of 1,000 orchestrations. One that is not kept is rendered again each time.
+# Room for all answers: 430 kB for each of 1,000 orchestrations. An answer that is not cached is rendered each time.
 _CACHE_BYTES = 4 * 2**30
 _SCHEMA = Path(source_campaign_stats.__file__).parent / "schemas" / "orchestration_stats.json"
 

@@ -1,4 +1,4 @@
-"""Starts a sync of the connector on a machine whose clock runs faster."""
+"""Makes the command line of a sync with a faster clock."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ def command_for(
     states: list[dict[str, Any]] | None,
     speed: float,
 ) -> list[str]:
-    """The command line of a read on a machine whose clock runs faster; its files are in the folder."""
+    """The command line of a `read` whose clock runs `speed` times as fast; writes its files into the folder."""
     files: dict[str, Any] = {"config": config, "catalog": configured_catalog(streams)}
     if states:
         files["state"] = states

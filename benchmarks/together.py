@@ -1,4 +1,4 @@
-"""Each vendor in a source of its own, and all three in one source, under the vendors' own limits."""
+"""Compares each vendor alone in a source with all three in one source, under the vendors' own limits."""
 
 import os
 import tempfile
@@ -10,9 +10,9 @@ from benchmarks.measuring import measure
 from benchmarks.syncing import command_for
 from integration_tests.sandbox import Account, Limits, Sandbox, make_account
 
-# Seconds are the connector's and the sandbox's own, which pass faster than those on the wall.
+# The clocks of connector and sandbox run so many times as fast as the real one; seconds are theirs.
 SPEED = 5
-# Enough calls of each vendor that its limit decides, not the burst that a minute's budget allows at first.
+# So many calls for each vendor that its limit matters, and not only the first burst within a minute's budget.
 _DAYS, _ORCHESTRATIONS, _LEGACY_CAMPAIGNS, _MOENGAGE_CAMPAIGNS = 150, 200, 130, 40
 GROUPS = {
     "Batch CEP": ("batch", ("orchestrations", "orchestration_stats")),
@@ -35,7 +35,7 @@ def _account() -> Account:
 
 
 def _first_sync(account: Account, vendors: list[str]) -> tuple[float, int, int]:
-    """Seconds, calls, and calls that were over a limit, of a sync of these vendors in one source."""
+    """The seconds, the calls, and the refused calls of a sync of these vendors in one source."""
     left_out = {group: None for name, (group, _) in GROUPS.items() if name not in vendors}
     streams = [stream for name in vendors for stream in GROUPS[name][1]]
     began = time.monotonic()
@@ -54,7 +54,7 @@ def _first_sync(account: Account, vendors: list[str]) -> tuple[float, int, int]:
 
 
 def report() -> str:
-    """The text between the markers."""
+    """The text between the markers of the page."""
     account = _account()
     alone = {name: _first_sync(account, [name]) for name in GROUPS}
     together = _first_sync(account, list(GROUPS))

@@ -1,11 +1,11 @@
-"""Accounts of three sizes with two years of history, for whatever counts calls or compares sizes."""
+"""Accounts of three sizes with two years of history, for tests and benchmarks that count calls or compare sizes."""
 
 from dataclasses import dataclass
 
 from integration_tests.sandbox import Account, Limits, make_account
 
 DAYS = 730
-# Limits for a connector whose clock runs faster than the sandbox's.
+# The connector's clock runs faster than the sandbox's, so the sandbox must not limit the calls.
 ROOMY = Limits(
     batch_per_second=10**9,
     legacy_per_minute=10**9,
@@ -13,8 +13,8 @@ ROOMY = Limits(
     moengage_list_per_second=10**9,
     moengage_list_per_minute=10**9,
 )
-# Of 20 orchestrations 13 are one-shots, spread over the two years, so most of them are old; the others are what goes on
-# or went on for some time.
+# Of 20 orchestrations 13 are one-shots, spread over the two years, so most of them are old. The others last for some
+# time or still run.
 _USUAL = (
     *("one_shot_push", "one_shot_email", "one_shot_push", "one_shot_sms", "one_shot_push"),
     *("recurring_running", "trigger_running", "one_shot_email", "one_shot_tested", "draft"),
@@ -25,7 +25,7 @@ _USUAL = (
 
 @dataclass(frozen=True)
 class Size:
-    """How many of what an account has; the legacy campaigns app by app, half as many as orchestrations."""
+    """How many campaigns an account has; `legacy_campaigns` for each app, together half of the orchestrations."""
 
     orchestrations: int
     legacy_campaigns: tuple[int, ...]
@@ -40,7 +40,10 @@ SIZES = {
 
 
 def account_of(name: str) -> Account:
-    """The account of a size. Whatever can have a row on a day has one, so no number depends on the date."""
+    """The account of a size: `small`, `medium` or `large`.
+
+    Every campaign has a row on each day on which it can have one, so the numbers of calls do not depend on the date.
+    """
     size = SIZES[name]
     return make_account(
         seed=13,

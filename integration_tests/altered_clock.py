@@ -1,6 +1,6 @@
 """The connector on a machine with another clock: `python altered_clock.py [--day D] [--speed N] read --config …`.
 
-`--day 2026-11-22` moves the date; `--speed 20` lets time run faster for waits, time-outs and budgets alike.
+`--day 2026-11-22` sets the date; `--speed 20` makes waits, time-outs and budgets run 20 times as fast.
 """
 
 import argparse
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 
 import requests
 
-# An answer takes the same time on a faster clock, and longer on a busy machine.
+# The time-outs are shortened by no more than this: an answer takes its real time, and longer on a busy machine.
 _FASTEST_ANSWERS = 20
 
 
 @contextlib.contextmanager
 def faster(speed: float) -> Iterator[None]:
-    """Clocks that run `speed` times as fast, before anybody took a reference to the real ones."""
+    """Clocks that run `speed` times as fast. Has to begin before any module takes a reference to the real ones."""
     sleep = time.sleep
 
     def fast(clock: Callable[[], float]) -> Callable[[], float]:
@@ -43,13 +43,13 @@ if __name__ == "__main__":
     with contextlib.ExitStack() as stack:
         if ours.speed:
             stack.enter_context(faster(ours.speed))
-        # Imported here, because the CDK takes references to the clocks; and before the day is another, because some of
-        # its libraries do not know the classes of a frozen clock.
+        # Imported after the clocks are faster, because the CDK takes references to them, and before the date changes,
+        # because some of its libraries can't handle the classes of a frozen clock.
         import source_campaign_stats.process.commands  # noqa: F401
         from source_campaign_stats.http import error_handler
         from source_campaign_stats.run import run
 
-        # On a busy machine requests are slow that nobody holds back.
+        # Otherwise a slow request on a busy machine would count as hanging.
         error_handler._SECONDS_ON_THE_WAY *= max(1, ours.speed or 1)
         if ours.day:
             from freezegun import freeze_time

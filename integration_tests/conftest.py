@@ -1,4 +1,4 @@
-"""What the integration tests share: a small account with the vendors, and how a sync is compared with the truth."""
+"""What the integration tests share: a small account at all vendors, and the comparison of a sync with the truth."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -15,19 +15,19 @@ from integration_tests.synced import Synced, synced_databases
 
 STREAMS = tuple(PRIMARY_KEYS)
 
-# Files that share something expensive run in one worker, one after the other.
+# Files that share an expensive fixture run in one worker, one after the other.
 TOGETHER = {
     "databases": ("test_pyairbyte.py", "test_dbt.py", "test_queries.py"),
     "image": ("test_image.py", "test_standard_suite.py"),
 }
-# What takes longest begins first.
+# The groups that take longest begin first.
 LONGEST = ("databases", "image", "test_calls", "test_load", "test_demo")
-# Tests of these files need nothing of each other, and wait for budgets and time-outs most of the time.
+# Each test of these files can run in any worker: they share nothing, and mostly wait for budgets and time-outs.
 APART = ("test_faults.py", "test_host.py", "test_limits.py", "test_resuming.py", "test_sync.py", "test_way.py")
 
 
 def group_of(test: str) -> str:
-    """`integration_tests/test_dbt.py::test_a` -> `databases`: tests of a file belong together unless said above."""
+    """The group of a test, by default its file: `integration_tests/test_dbt.py::test_a` -> `databases`."""
     file = test.split("::")[0].rsplit("/", 1)[-1]
     if file in APART:
         return test
@@ -35,7 +35,7 @@ def group_of(test: str) -> str:
 
 
 class Groups(LoadScopeScheduling):
-    """A worker runs a whole group. pytest-xdist 3.8 does not find its own groups in pytest 9.2."""
+    """Gives a whole group to one worker. pytest-xdist 3.8 does not find its own groups in pytest 9.2."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
@@ -65,7 +65,7 @@ class World:
         self.config: dict[str, Any] = sandbox.config(start_date=self.first_day.isoformat())
 
     def faults(self, output: Output, streams: tuple[str, ...] = STREAMS, first_day: date | None = None) -> str:
-        """What the records of these streams lack, or have too much or wrong; empty when nothing."""
+        """How the records of these streams differ from the truth, a paragraph for each stream; empty if they do not."""
         told = []
         for stream in streams:
             expected = self.sandbox.expected(stream, first_day or self.first_day, self.last_day, self.config)
@@ -83,7 +83,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Settings | None]:
-    """How PostgreSQL is reached, or nothing where this machine has none: the tests of DuckDB run all the same."""
+    """How PostgreSQL is reached, or None if this machine has none; the tests on DuckDB run without it."""
     programs = find_postgresql()
     with postgresql(programs) if programs else no_database() as server:
         yield server

@@ -1,4 +1,4 @@
-"""The databases that tests load into: a DuckDB file, and a PostgreSQL server of our own."""
+"""The databases that tests load into: a DuckDB file, and a PostgreSQL server that the tests start themselves."""
 
 import os
 import pwd
@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import psycopg
 
-# A command of one database, with the rows of its last statement.
+# Runs SQL on one database and returns the rows of the last statement.
 Query = Callable[[str], list[tuple[Any, ...]]]
 # How a PostgreSQL server is reached: host, port, database, username, password.
 Settings = dict[str, Any]
@@ -35,9 +35,9 @@ def find_postgresql() -> Path | None:
 
 @contextmanager
 def postgresql(programs: Path) -> Iterator[Settings]:
-    """A PostgreSQL of our own on a free loopback port, as a normal user: it refuses to run as root."""
+    """A new PostgreSQL server on a free loopback port. It runs as a normal user, because it refuses to run as root."""
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-    # pytest's folders can't be entered by another user.
+    # Not pytest's own folder: another user can't enter it.
     folder = Path(tempfile.mkdtemp(prefix="campaign-stats-postgres-"))
     password, data = secrets.token_hex(16), folder / "data"
     (folder / "password").write_text(password)
@@ -49,7 +49,7 @@ def postgresql(programs: Path) -> Iterator[Settings]:
     call = partial(subprocess.run, cwd=folder, check=True, stdout=subprocess.DEVNULL, **as_user)
     control = [str(programs / "pg_ctl"), "--pgdata", str(data)]
     port = free_port()
-    # No socket in a folder, and no waiting for a disk that is thrown away.
+    # The data is deleted at the end, so nothing waits for the disk.
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
     try:
         call(

@@ -1,4 +1,4 @@
-"""Runs dbt on the package in `dbt/`, in dbt's own environment: its pins and airbyte-cdk's differ."""
+"""Runs dbt on the package in `dbt/`, in its own environment, because it pins other versions than airbyte-cdk."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from integration_tests.needs import needs
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dbt"
-# Made by the Makefile.
+# The Makefile makes this environment.
 PROGRAM = ROOT / ".venv-dbt" / "bin" / "dbt"
 
 
@@ -35,7 +35,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Dbt:
-    """A database that dbt builds into: `output` is what a profile says about it."""
+    """A database that dbt builds into. `output` is its entry in a dbt profile, as `duckdb_output` makes it."""
 
     folder: Path
     output: Mapping[str, Any]
@@ -49,10 +49,10 @@ class Dbt:
         ]
 
     def environment(self) -> dict[str, str]:
-        """For a command; writes the profile that it takes."""
+        """The environment variables of a dbt command. Writes the profile that the command reads."""
         profiles = {"campaign_stats": {"target": "here", "outputs": {"here": dict(self.output)}}}
         self.folder.mkdir(parents=True, exist_ok=True)
-        # JSON is YAML.
+        # dbt reads YAML, and JSON is YAML.
         (self.folder / "profiles.yml").write_text(json.dumps(profiles), encoding="utf-8")
         return {
             **{**os.environ, "DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
@@ -61,7 +61,7 @@ class Dbt:
         }
 
     def run(self, *arguments: str) -> Done:
-        """Run a command; whoever calls looks at the exit code."""
+        """Run a dbt command; the caller checks the exit code."""
         environment, target = self.environment(), self.folder / "target"
         for results in ("run_results.json", "sources.json"):
             (target / results).unlink(missing_ok=True)
@@ -71,7 +71,7 @@ class Dbt:
         return Done(ended.returncode, ended.stdout + ended.stderr, _statuses(target))
 
     def build(self, *arguments: str) -> Done:
-        """Build and test everything, or what the arguments select."""
+        """Build and test everything, or what the arguments select; fails if dbt does."""
         done = self.run("build", *arguments)
         assert done.exit_code == 0, done.text
         return done

@@ -1,6 +1,6 @@
-"""What the dbt package has to give, worked out in Python from the records: docs/dbt.md says the rules in words.
+"""The expected rows of the dbt package, worked out in Python from the records by the rules of docs/dbt.md.
 
-No SQL, and no look at the package: a mistake in one of the two shows as a difference.
+It uses neither SQL nor the package, so that a mistake in one of the two shows as a difference.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any
 from integration_tests.process import differences
 
 Row = dict[str, Any]
-# The records of one connection, by stream. A stream that is not there has no table.
+# The records of one connection, by stream. A stream that is missing here has no raw table.
 Records = Mapping[str, Sequence[Row]]
 Key = tuple[Any, ...]
 
@@ -23,7 +23,7 @@ METRICS = (
 )
 GOAL_METRICS = ("conversions", "unique_conversions", "revenue")
 CAMPAIGN = ("source_relation", "vendor", "account", "campaign_id")
-# Of each report of days: what it has one row for besides campaign and day.
+# The columns that are in the key of each daily report, besides campaign and day.
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "campaign_stats__daily": (),
     "campaign_stats__daily_by_platform": ("platform",),
@@ -42,7 +42,7 @@ PERFORMANCE = (
     *("eligible_users", "complaint", "hard_bounce", "soft_bounce", "open_rate", "ctor", "unsub_rate", "bounce_rate"),
     "complaints_rate",
 )
-# The values that stand for everything in a dimension of MoEngage, the one that is preferred first.
+# The values that mean the total in a dimension of MoEngage, the preferred one first.
 TOTALS = {
     "platform": ("all_platforms",),
     "locale": ("all_locales", "all_locale"),
@@ -61,7 +61,7 @@ def reports(connections: Mapping[str, Records]) -> dict[str, list[Row]]:
 
 
 def in_total(leaves: Sequence[Row]) -> list[Row]:
-    """Of the leaves of one campaign and day those that count everything once."""
+    """The leaves of one campaign and day that together count everything once."""
     return _wholes([leaf for leaf in leaves if has_performance(leaf)], ("platform", "locale", "variation"))
 
 
@@ -70,7 +70,7 @@ def has_performance(leaf: Row) -> bool:
 
 
 def total(numbers: Iterable[Any]) -> Any:
-    """A sum that leaves out what is null; of nothing but nulls it is null."""
+    """The sum of the numbers that are not None; None if there is no such number."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
 
@@ -94,7 +94,7 @@ def _of_connection(records: Records) -> dict[str, list[Row]]:
 
 
 def differences_of(rows: Sequence[Row], truth: Sequence[Row], model: str) -> str:
-    """What a report lacks or has otherwise; empty when nothing. The last digits of revenue may be lost in a table."""
+    """How a report differs from the truth; empty if it does not. The last digits of revenue may be lost in a table."""
     key = KEYS[model]
     right = {tuple(row[name] for name in key): row.get("revenue") for row in truth}
     rounded = [
@@ -244,7 +244,7 @@ def _parts_of_moengage(records: Records, dimension: str) -> Iterator[Row]:
 
 
 def _wholes(leaves: Sequence[Row], dimensions: Sequence[str]) -> list[Row]:
-    """Those that count everything once: in each dimension the total where there is one, otherwise all parts."""
+    """The leaves that count everything once: in each dimension the total if there is one, otherwise all parts."""
     if not dimensions:
         return list(leaves)
     dimension, *others = dimensions
@@ -368,5 +368,5 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _money(number: float | int | None) -> Decimal | None:
-    """Nine decimals, as the warehouses keep them."""
+    """The number with nine decimals, as the warehouses keep it."""
     return None if number is None else Decimal(str(number)).quantize(Decimal(10) ** -9)

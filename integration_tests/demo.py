@@ -1,8 +1,8 @@
-"""The connector at work, on this machine alone: `python -m integration_tests.demo`.
+"""Shows the connector at work, on this machine alone: `python -m integration_tests.demo`.
 
-Runs the console script as Airbyte does, first from nothing, then from the state that it printed, against a stand-in
-of the vendors whose numbers changed in between; compares every record with the truth; loads both syncs into DuckDB;
-lets dbt build the reports, and asks them what analysts ask.
+It runs the console script as Airbyte does, against a stand-in for the vendors: a first sync, then a second one from the
+state that the first one printed. In between the vendors change numbers. It compares every record with the truth, loads
+both syncs into DuckDB, lets dbt build the reports, and runs the queries that analysts need first.
 """
 
 import argparse
@@ -53,20 +53,20 @@ GROUPS = {
 # The connector's defaults, written out because the demo explains what they do.
 LOOKBACK = {"batch": 30, "batch_legacy": 30, "moengage": 7}
 DAYS, NEW_DAYS = 60, 2
-# A global cursor may ask for two days more than the lookback.
+# A sync may ask for two days more than the lookback.
 TOLERATED_DAYS = 2
-# How the vendors change in between: the days that are restated end where the data of the first sync end.
+# What the vendors restate between the syncs: a share of the rows of the last days that the first sync has.
 RESTATED_DAYS, RESTATED_SHARE = 6, 0.4
 WIDTH = 100
 
 
 class DemoError(Exception):
-    """Something is not as it has to be."""
+    """The demo found a mistake; the message says which."""
 
 
 @dataclass(frozen=True)
 class Sync:
-    """What one read gave."""
+    """The output of one read, and the number of its requests for each stream."""
 
     output: Output
     requests: dict[str, int]
@@ -75,7 +75,7 @@ class Sync:
         return self.output.records(stream)
 
     def seconds(self, stream: str) -> float:
-        """How long a stream took, by its own status messages; the streams run at the same time."""
+        """How many seconds a stream took, by its status messages. The streams run at the same time."""
         traces = [message["trace"] for message in self.output.messages if message["type"] == "TRACE"]
         moments = {
             trace["stream_status"]["status"]: trace["emitted_at"]
@@ -90,7 +90,7 @@ class Sync:
 
 @dataclass(frozen=True)
 class Again:
-    """How the records of the second sync compare with those of the first."""
+    """How many records of the second sync are unchanged, changed or new, compared with the first one."""
 
     unchanged: int
     changed: int
@@ -118,7 +118,7 @@ def demo_account(today: date) -> Account:
 
 
 def demonstrate(directory: Path) -> None:
-    """Tell the whole story; raises DemoError as soon as something is wrong."""
+    """Run the whole demo; raises DemoError at the first mistake."""
     account = demo_account(datetime.now(timezone.utc).date())
     introduce(account)
     with Sandbox(account) as sandbox:
@@ -186,7 +186,7 @@ def prepare(sandbox: Sandbox, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(sandbox: Sandbox, config: Mapping[str, Any], directory: Path, after: Sync | None = None) -> Sync:
-    """Run a sync, from the state of the one before if there is one, and leave what it printed."""
+    """Run a sync, from the state of the sync before if there is one, and write what it printed into the directory."""
     sandbox.clear()
     state = after.output.states if after else None
     output = run("read", config, sandbox.environment, streams=STREAMS, state=state)
@@ -216,7 +216,7 @@ def let_time_pass(sandbox: Sandbox) -> int:
 
 
 def demand(output: Output, is_right: bool) -> None:
-    """Stop with what the connector itself says when a command did not end well."""
+    """Raise DemoError with the connector's own messages if a command did not end well."""
     if output.exit_code == 0 and is_right:
         return
     told = [error["message"] for error in output.errors] or output.text.splitlines()[-5:]
@@ -227,7 +227,7 @@ def demand(output: Output, is_right: bool) -> None:
 
 
 def compare_first(sync: Sync, sandbox: Sandbox, config: Mapping[str, Any]) -> None:
-    """Every record of the first sync, with the truth of all days."""
+    """Compare every record of the first sync with the truth of all days."""
     account = sandbox.account
     for stream in STREAMS:
         truth = sandbox.expected(stream, account.first_day, yesterday(account), config)
@@ -236,14 +236,14 @@ def compare_first(sync: Sync, sandbox: Sandbox, config: Mapping[str, Any]) -> No
 
 
 def compare_second(sync: Sync, before: Sync, sandbox: Sandbox, config: Mapping[str, Any]) -> None:
-    """Every record of the second sync, with the truth of the days that it has to read again."""
+    """Compare every record of the second sync with the truth of the days that it has to read again."""
     account = sandbox.account
     for stream in STREAMS:
         records, from_day = sync.records(stream), account.first_day
         if stream in STATISTICS:
             earliest = min((row["date"] for row in records), default=str(date.max))
             due = before.state_day(stream) - timedelta(days=LOOKBACK[GROUPS[stream]])
-            # A day or two more than the lookback may come, and has to be right as well.
+            # If the sync reads a day or two more than the lookback, these rows have to be right too.
             from_day = min(due, max(date.fromisoformat(earliest), due - timedelta(days=TOLERATED_DAYS)))
         truth = sandbox.expected(stream, from_day, yesterday(account), config)
         compare("second sync", stream, records, truth)
@@ -265,7 +265,7 @@ def report_comparison(sync: Sync) -> None:
 
 
 def again(stream: str, first: Sync, second: Sync) -> Again:
-    """Count what came again unchanged, what came again with new numbers, and what is new."""
+    """Count the records of the second sync that are unchanged, that have new numbers, and that are new."""
     key = PRIMARY_KEYS[stream]
     before = {tuple(row[name] for name in key): row for row in first.records(stream)}
     pairs = [(row, before.get(tuple(row[name] for name in key))) for row in second.records(stream)]
@@ -314,7 +314,7 @@ def print_line(cells: Sequence[str], widths: Sequence[int]) -> None:
 
 
 def print_reasons(first: Sync, second: Sync, restated: int) -> None:
-    """Say in words why the records of the second sync came."""
+    """Say why the records of the second sync came."""
     print("\nWhy these records came:")
     lists = [name for name in STREAMS if name not in STATISTICS]
     found = sum(again(name, first, second).new for name in lists)
@@ -336,7 +336,7 @@ def print_reasons(first: Sync, second: Sync, restated: int) -> None:
 
 
 def asked(stream: str, sync: Sync) -> str:
-    """How many requests it took, and why not more."""
+    """A sentence: how many requests a stream took, and why not more."""
     count = sync.requests[stream]
     if stream == "moengage_campaign_stats":
         return f"One request covers one day and ten campaigns: {count} requests."
@@ -355,7 +355,7 @@ def asked(stream: str, sync: Sync) -> str:
 
 
 def load(path: Path, directory: Path, catalog: Mapping[str, Any]) -> None:
-    """Load the syncs one after the other, and let dbt build the reports after each: it keeps what changed."""
+    """Load one sync after the other, and let dbt build the reports after each, so that it can record changes."""
     if not dbt_package.PROGRAM.exists():
         raise DemoError("dbt is not installed. `make demo` makes its environment.")
     path.unlink(missing_ok=True)
@@ -369,7 +369,7 @@ def load(path: Path, directory: Path, catalog: Mapping[str, Any]) -> None:
 
 
 def check_tables(warehouse: Warehouse, sandbox: Sandbox, config: Mapping[str, Any]) -> None:
-    """After both syncs the tables hold one row a key, and every row is the truth of today."""
+    """Check that after both syncs the tables hold one row per key, and that every row is today's truth."""
     counts = []
     for stream, truth in truth_of_today(sandbox, config).items():
         known = warehouse.columns_of(stream)
@@ -380,7 +380,7 @@ def check_tables(warehouse: Warehouse, sandbox: Sandbox, config: Mapping[str, An
 
 
 def check_reports(warehouse: Warehouse, sandbox: Sandbox, config: Mapping[str, Any]) -> None:
-    """Every row of every report is what the truth adds up to."""
+    """Check every row of every report against the sums of the truth."""
     counts = []
     for model, truth in reports({SCHEMA: truth_of_today(sandbox, config)}).items():
         found = differences_of(warehouse.rows(f"FROM {model}"), truth, model)
@@ -399,7 +399,7 @@ ROWS_SHOWN = 5
 
 
 def answer(warehouse: Warehouse, query: DocumentedQuery) -> None:
-    """Show a question, its query and the head of the answer."""
+    """Print a question, its query and the first rows of the answer."""
     rows = warehouse.rows(query.sql)
     if not rows:
         raise DemoError(f"There is no answer to: {query.question}")
@@ -452,7 +452,7 @@ FROM campaign_stats__daily GROUP BY ALL ORDER BY ALL
 
 
 def draw(warehouse: Warehouse, path: Path, account: Account) -> None:
-    """Draw sends and opens per day, one panel a vendor."""
+    """Draw sends and opens per day, with one panel for each vendor."""
     rows = warehouse.query(PER_DAY)
     figure = Figure(figsize=(11, 8.5), layout="constrained", facecolor="white")
     panels = figure.subplots(len(COLOURS), 1, sharex=True)
@@ -525,6 +525,6 @@ def step(name: str, output: Output, told: str) -> None:
 
 if __name__ == "__main__":
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names have letters that not every terminal knows, and who pipes the output wants to see it grow.
+        # Not every terminal knows all letters of the names. Line buffering shows progress when the output is piped.
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
     sys.exit(main())

@@ -10,7 +10,7 @@ FIRST_QUESTIONS = "The first five questions"
 
 @dataclass(frozen=True)
 class DocumentedQuery:
-    """A block of SQL, below the last headings before it: the section, and in it the question."""
+    """A block of SQL. `section` is the last `##` heading before it, `question` the last `###` heading (or empty)."""
 
     section: str
     question: str
@@ -18,7 +18,7 @@ class DocumentedQuery:
 
 
 def documented_queries(section: str | None = None) -> list[DocumentedQuery]:
-    """The queries of a section, or all."""
+    """The queries of a section, or of the whole page, in the order of the page."""
     found, headings = [], {2: "", 3: ""}
     blocks = r"^(?P<level>##+) (?P<heading>[^\n]*)$|^```sql\n(?P<sql>.*?)^```$"
     for block in re.finditer(blocks, PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):

@@ -1,6 +1,6 @@
-"""The Docker image, built and run with docker, podman or buildah, whichever works; `make image` runs this.
+"""Builds and runs the Docker image with docker, podman or buildah, whichever works; `make image` runs this.
 
-Needs nothing but Python's standard library, so an image can be built without the virtual environment.
+It uses only Python's standard library, so that an image can be built without the virtual environment.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 LOCAL_BASE = "localhost/campaign-stats-python-base"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-# A chroot needs fewer rights than a container, and is enough to install packages in.
+# A chroot needs fewer rights than a container, and it is enough to install packages.
 _BUILDAH = {"BUILDAH_ISOLATION": "chroot"}
 
 Mounts = Mapping[Path, str]
@@ -51,7 +51,7 @@ def find_engine() -> str | None:
 
 
 def can_pull(engine: str) -> bool:
-    """Whether the base image that the Dockerfile names is there or can be had."""
+    """Whether the base image that the Dockerfile names can be pulled."""
     return subprocess.run([engine, "pull", metadata("baseImage")], capture_output=True).returncode == 0
 
 
@@ -104,11 +104,11 @@ class Image:
         if self.engine != "buildah":
             options = [*options, "--network", "host", *(["--entrypoint", entrypoint] if entrypoint else [])]
             if self.engine == "podman":
-                # Its own defaults can be above what the machine allows, even to root.
+                # podman's own defaults can be higher than the machine allows even root.
                 options += ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=8192:8192"]
             yield [self.engine, "run", "--rm", *options, self.name]
             return
-        # buildah runs commands only in a container made before, and does not add the entrypoint to them.
+        # buildah runs commands only in an existing container, and does not add the entrypoint to them.
         container = _output(["buildah", "from", "--pull-never", self.name])
         try:
             command = [entrypoint] if entrypoint else self.config["Entrypoint"]
@@ -119,7 +119,7 @@ class Image:
 
 
 def build(engine: str, base: str | None = None, name: str | None = None) -> Image:
-    """Builds the image; without a `base` from the one that the Dockerfile names."""
+    """Builds the image on the base image `base`, or on the one that the Dockerfile names."""
     repository, version = metadata("dockerRepository"), metadata("dockerImageTag")
     image = Image(engine, name or f"{repository}:{version}")
     options = ["--build-arg", f"NAME={repository}", "--build-arg", f"VERSION={version}", "--tag", image.name]
@@ -133,11 +133,11 @@ def build(engine: str, base: str | None = None, name: str | None = None) -> Imag
 
 
 def local_base() -> str:
-    """A stand-in for Airbyte's base image, for buildah on a Debian machine that can't pull one: its name.
+    """Makes a stand-in for Airbyte's base image, for buildah on a Debian machine that can't pull it; returns its name.
 
-    It has what the Dockerfile needs of the official one: `python` and `pip` in /usr/local, and the user 1000. The
-    machine's own CA bundle goes in, because behind a proxy that is what the package index is trusted by; another bundle
-    makes another base.
+    It has what the Dockerfile needs of the official one: `python` and `pip` in /usr/local, and the user 1000. It also
+    has the machine's own CA bundle, because behind a proxy pip needs it to trust the package index. The name contains
+    the hash of the bundle, so with another bundle the base is made again.
     """
     name = f"{LOCAL_BASE}:{hashlib.sha256(Path(_CERTIFICATES).read_bytes()).hexdigest()[:12]}"
     if subprocess.run(["buildah", "inspect", "--type", "image", name], capture_output=True).returncode == 0:

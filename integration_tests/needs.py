@@ -1,4 +1,4 @@
-"""What a test needs of the machine. Where it is missing the test is skipped and listed; in CI it fails."""
+"""The tools that a test needs. If one is missing, the test is skipped and listed; in CI it fails."""
 
 import functools
 import os
@@ -9,12 +9,12 @@ import pytest
 
 from integration_tests.image import Image, build, can_pull, find_engine, local_base
 
-# `.ci/run` installs everything and sets this, so that no test is skipped unnoticed.
+# `.ci/run` installs all tools and sets this, so that a missing tool is an error there.
 REQUIRE_ALL = "CAMPAIGN_STATS_REQUIRE_ALL"
 
 
 def needs(name: str, is_there: object = None) -> None:
-    """Goes on only if `name` is there: a program on the PATH, unless the caller says by `is_there` what it found."""
+    """Skips the test if `name` is missing. By default `name` is a program on the PATH; else `is_there` says it."""
     if shutil.which(name) if is_there is None else is_there:
         return
     reason = f"{name} is not on this machine"
@@ -24,14 +24,14 @@ def needs(name: str, is_there: object = None) -> None:
 
 
 def needs_python_below(major: int, minor: int, name: str) -> None:
-    """Skips, in CI too, where `name` can't be installed because it has no release for so new a Python."""
+    """Skips the test, in CI too, if `name` has no release for this Python version."""
     if sys.version_info >= (major, minor):
         pytest.skip(f"{name} needs Python below {major}.{minor}")
 
 
 @functools.cache
 def _engine() -> tuple[str, bool]:
-    """The engine for the image, and whether its base image has to be made, because the official one can't be had."""
+    """The engine for the image, and whether the base image has to be made because the official one can't be pulled."""
     engine = find_engine()
     if engine in ("docker", "podman") and can_pull(engine):
         return engine, False

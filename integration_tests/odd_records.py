@@ -1,4 +1,4 @@
-"""Records of an account as odd as the contract of the tables allows, made from a seed."""
+"""Records made from a seed, as odd as the schemas of the tables allow."""
 
 import random
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ DAY = date(2026, 2, 27)
 
 
 def odd_records(seed: int) -> dict[str, list[Row]]:
-    """All six streams. Some campaigns are only in the lists, some only in the statistics."""
+    """The records of six streams by name. Some campaigns are only in the lists, some only in the statistics."""
     rng = random.Random(seed)
     records = {
         **_batch(rng),
@@ -43,7 +43,7 @@ def _money(rng: random.Random) -> float | int | None:
 
 
 def _some(rng: random.Random, row: Row) -> Row:
-    """Without some of its columns: a column that is not there and one that is null say the same."""
+    """The row without some of its null columns: a missing column and a null one mean the same."""
     return {name: value for name, value in row.items() if value is not None or rng.random() < 0.5}
 
 
@@ -113,7 +113,7 @@ def _part(rng: random.Random) -> Row:
 def _legacy(rng: random.Random) -> dict[str, list[Row]]:
     listed, stats = [], []
     names = ("sent", "direct_open", "influenced_open", "errors", "reengaged")
-    # One campaign stands under several apps.
+    # The same campaign is in several apps.
     for app, token in product(("iOS", "Web – « push »"), ("00e1", "1e5", "ffff")):
         if rng.random() < 0.7:
             listed.append(

@@ -1,4 +1,4 @@
-"""Runs the connector as Airbyte does: the console script, a process of its own, files in and lines out."""
+"""Runs the connector as Airbyte does: the console script in its own process, with files in and lines out."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-# Airbyte's own variables of the machine must not decide how a test ends.
+# Variables of this machine must not change the result of a test.
 _UNSET = (
     "HTTPS_PROXY",
     "https_proxy",
@@ -59,7 +59,7 @@ class Messages:
 
 @dataclass(frozen=True)
 class Output(Messages):
-    """What a command printed, and how it ended."""
+    """What a command printed (`text`, with stderr), its exit code, and how many seconds it took."""
 
     exit_code: int
     text: str
@@ -101,7 +101,7 @@ def command() -> list[str]:
 
 
 def command_with(*, day: str | None = None, speed: float | None = None) -> list[str]:
-    """The same command on a machine whose clock shows another day, or runs faster."""
+    """The same command with a clock that shows another day (`2026-11-22T05:00:00`), or runs `speed` times as fast."""
     options = [f"--day={day}"] if day else []
     options += [f"--speed={speed}"] if speed else []
     return [sys.executable, str(Path(__file__).parent / "altered_clock.py"), *options]
@@ -117,7 +117,7 @@ def start(
     arguments: Sequence[str] = (),
     executable: Sequence[str] | None = None,
 ) -> tuple["subprocess.Popen[str]", "tempfile.TemporaryDirectory[str]"]:
-    """Starts a command; the folder with its files has to be kept until it ends."""
+    """Starts a command; returns the process and the folder with its files, which is needed until the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="campaign-stats-")
     line = [*(executable or command()), verb]
     files: dict[str, Any] = {}
@@ -149,7 +149,7 @@ def run(
     timeout: float = 600,
     **options: Any,
 ) -> Output:
-    """Runs a command to its end."""
+    """Runs a command to its end; `options` are those of `start`, `timeout` is in seconds."""
     began = time.monotonic()
     process, folder = start(verb, config, environment, **options)
     with folder:
@@ -158,7 +158,7 @@ def run(
 
 
 def run_until_killed(config: Mapping[str, Any], environment: Mapping[str, str], lines: int, **options: Any) -> Output:
-    """Reads until so many lines were printed, and kills the process without warning."""
+    """Runs `read` until it has printed so many lines, then kills the process (SIGKILL)."""
     began = time.monotonic()
     process, folder = start("read", config, environment, **options)
     assert process.stdout
@@ -190,7 +190,7 @@ def configured_catalog(streams: Sequence[str]) -> dict[str, Any]:
 
 
 def differences(found: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]], key: Sequence[str]) -> str:
-    """What a sync lacks, has too much, twice or otherwise than the truth; empty when nothing."""
+    """How records differ from the truth: missing, invented, repeated or different ones; empty if they do not."""
     # The CDK prints no column that is null.
     found, expected = ([{k: v for k, v in row.items() if v is not None} for row in rows] for rows in (found, expected))
     by_key = {tuple(row.get(name) for name in key): row for row in found}

@@ -1,4 +1,4 @@
-"""Lays records into raw tables as the destinations do, in each of the types that they may give a column."""
+"""Writes records into raw tables as the destinations do, with each of the types that they can give a column."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,18 +17,18 @@ SCHEMAS = Path(__file__).parents[1] / "source_campaign_stats" / "schemas"
 
 @dataclass(frozen=True)
 class Layout:
-    """The types of the columns, by the type that the demo's warehouse gives them, and how values are written."""
+    """How a destination writes: the types of columns, by the type in the demo's warehouse, and the form of values."""
 
     types: Mapping[str, str]
-    # Numbers inside JSON have a decimal point: 12.0.
+    # Numbers inside JSON are written with a decimal point: 12.0.
     points: bool = False
     # Nested columns without a value hold JSON null and not SQL null.
     json_nulls: bool = False
-    # Columns without any value are not there, as in a table that was loaded before the column existed.
+    # The table has no columns without a value, as if it was loaded before these columns existed.
     drops_empty: bool = False
-    # Moments in text have an offset, as 2026-11-20T12:00:00+02:00.
+    # The offset of timestamps in text columns, as in 2026-11-20T12:00:00+02:00.
     offset: str = ""
-    # The type of the moment of loading.
+    # The type of `_airbyte_extracted_at`.
     extracted: str = "TIMESTAMP"
 
 
@@ -83,7 +83,7 @@ def lay(
     layout: Layout,
     extracted_at: datetime | None = None,
 ) -> None:
-    """Make a schema with a raw table for each stream that the records have, in the place of one that is there."""
+    """Make a schema with a raw table for each stream in the records; an existing schema of this name is replaced."""
     query(f"DROP SCHEMA IF EXISTS {quoted(schema)} CASCADE")
     query(f"CREATE SCHEMA {quoted(schema)}")
     moment = extracted_at or datetime.now(timezone.utc)

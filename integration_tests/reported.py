@@ -1,4 +1,4 @@
-"""Databases in which dbt builds the reports, and those that it built on what PyAirbyte loaded."""
+"""Databases in which dbt builds the reports, and the reports built on what PyAirbyte loaded."""
 
 import shutil
 from collections import Counter
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """A database: raw tables are laid into its schemas, and dbt builds into another one."""
+    """A database. Raw tables are written into some of its schemas, and dbt builds into another schema."""
 
     database: str
     dbt: Dbt
@@ -43,12 +43,12 @@ class Place:
 
     @property
     def raw_schema(self) -> str:
-        """Where the raw tables of the one connection are."""
+        """The schema of the raw tables, when there is one connection."""
         return str(self.dbt.variables["campaign_stats_schema"])
 
     @contextmanager
     def query(self) -> Iterator[Query]:
-        """DuckDB lets one process write, so nobody stays connected while dbt runs."""
+        """A connection for a short time: DuckDB lets only one process write, and dbt is another one."""
         if self.server:
             with query_postgres(self.server, "public") as query:
                 yield query
@@ -83,7 +83,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Reported:
-    """The reports on PyAirbyte's tables, built before and after `changed`; what a database has to hold, by its name."""
+    """The reports on PyAirbyte's tables, built before and after `changed`, and their expected rows, by database."""
 
     places: Mapping[str, Place]
     records: Mapping[str, Records]
@@ -95,12 +95,12 @@ class Reported:
         return self.places[database]
 
 
-# The last restatement: so many more sends of Batch on the last day.
+# `changed` adds so many sends to each row of Batch on the last day.
 MORE_SENDS = 7
 
 
 def report(synced: Synced, folder: Path, server: Settings | None) -> Reported:
-    """Build the reports on copies of the tables, so that who compares the tables finds them as PyAirbyte left them."""
+    """Build the reports on copies of the tables, because other tests compare the tables as PyAirbyte left them."""
     needs_dbt()
     shutil.copy(synced.duckdb_file, folder / "campaigns.duckdb")
     places, records = {"duckdb": Place.of("duckdb", folder, None)}, {}
@@ -122,7 +122,7 @@ def report(synced: Synced, folder: Path, server: Settings | None) -> Reported:
 
 
 def changed(query: Query, schema: str, records: Records) -> Records:
-    """Restate sends and delete the campaign that has the most days of each vendor; returns what the tables hold now."""
+    """Restate sends, and delete from each list the campaign with the most days; returns what the tables then hold."""
     day = last_day(records)
     query(f"UPDATE {schema}.orchestration_stats SET sent = sent + {MORE_SENDS} WHERE date = '{day}'")
     found: dict[str, Sequence[Row]] = {

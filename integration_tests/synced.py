@@ -1,8 +1,8 @@
 """Two syncs by PyAirbyte into real databases, the second one after the vendors restated numbers and added days.
 
-PyAirbyte runs the lines of the README: into DuckDB as they stand there, into PostgreSQL with another cache.
-Made once for all tests (the fixture `synced`): what PyAirbyte lays down is what the tables, the reports of the dbt
-package and the queries of the documentation are tested on.
+PyAirbyte runs the README's script: into DuckDB as it stands there, into PostgreSQL with another cache. This is done
+once for all tests (fixture `synced`): the tests of the tables, of the dbt package's reports and of the documented
+queries use the same databases.
 """
 
 import json
@@ -28,14 +28,14 @@ ROOT = Path(__file__).parents[1]
 
 STREAMS = tuple(PRIMARY_KEYS)
 SCHEMA = "campaign_stats"
-# 800 MB, so it is made once and kept, and only where nothing may be skipped.
+# 800 MB, so it is made once and kept, and only where no test may be skipped.
 ENVIRONMENT = ROOT / "build" / "pyairbyte-venv"
 PYAIRBYTE = "0.71.3"
 DAYS, NEW_DAYS, RESTATED_DAYS = 45, 2, 6
 
 
 def pyairbyte_python() -> Path:
-    """The Python that has PyAirbyte; makes its environment where everything is required."""
+    """The Python of PyAirbyte's environment; makes the environment if all tools are required (`REQUIRE_ALL`)."""
     needs_python_below(3, 13, "pyairbyte")
     python = ENVIRONMENT / "bin" / "python"
     installed = list(ENVIRONMENT.glob(f"lib/*/site-packages/airbyte-{PYAIRBYTE}.dist-info/RECORD"))
@@ -52,11 +52,11 @@ def pyairbyte_python() -> Path:
 
 @dataclass(frozen=True)
 class Synced:
-    """The databases after two syncs, and the truth."""
+    """The databases after two syncs, and the expected rows of each stream."""
 
     queries: Mapping[str, Query]
     truth: Mapping[str, list[Row]]
-    # How many records each of the two syncs processed, one number a database.
+    # For each of the two syncs the number of records that it processed, by database.
     processed: list[list[int]]
     hosts: set[str]
     duckdb_file: Path
@@ -68,7 +68,7 @@ class Synced:
 
 
 def readme_lines(cache: Row | None = None) -> str:
-    """The lines of the README, with PostgreSQL as another cache if one is given."""
+    """The README's script; with a PostgreSQL cache if its settings are given."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n### PyAirbyte into DuckDB\n")[1]
     lines = section.split("```python\n")[1].split("```")[0]
     if cache is None:
@@ -78,7 +78,7 @@ def readme_lines(cache: Row | None = None) -> str:
 
 
 def sync(python: Path, sandbox: Sandbox, lines: str, folder: Path) -> int:
-    """Lets PyAirbyte run the lines in the folder: how many records it processed."""
+    """Lets PyAirbyte run the script in the folder; returns how many records it processed."""
     inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment = {
         **inherited,
@@ -97,7 +97,10 @@ def sync(python: Path, sandbox: Sandbox, lines: str, folder: Path) -> int:
 
 
 def sync_twice(python: Path, sandbox: Sandbox, config: Row, scripts: Mapping[Path, str]) -> list[list[int]]:
-    """Sync; let the vendors restate numbers, add days and campaigns; sync again. Each script has its folder."""
+    """Sync, let the vendors restate numbers and add days and campaigns, and sync again.
+
+    `scripts` has the text of each script by its folder. Returns the numbers of records, as in `Synced.processed`.
+    """
     for folder in scripts:
         for name in ("secrets", ".venv-connector/bin"):
             (folder / name).mkdir(parents=True)
@@ -117,7 +120,7 @@ def sync_twice(python: Path, sandbox: Sandbox, config: Row, scripts: Mapping[Pat
 
 @contextmanager
 def synced_databases(folder: Path, server: Settings | None) -> Iterator[Synced]:
-    """Sync into a DuckDB file in the folder, and into the server where there is one."""
+    """Sync into a DuckDB file in the folder, and into the PostgreSQL server if there is one."""
     python = pyairbyte_python()
     with Sandbox(account_of_today()) as sandbox:
         account, config = sandbox.account, sandbox.config()
@@ -135,6 +138,6 @@ def synced_databases(folder: Path, server: Settings | None) -> Iterator[Synced]:
 
 
 def account_of_today() -> Account:
-    """Numbers end two days before yesterday, so that the second sync finds new days."""
+    """An account whose numbers end two days before yesterday, so that the second sync finds new days."""
     today = datetime.now(timezone.utc).date()
     return make_account(seed=23, today=today, days=DAYS, horizon=today - timedelta(days=1 + NEW_DAYS))

@@ -1,4 +1,4 @@
-"""How many calls a sync makes: as few as the vendors' documents allow, and as many as docs/performance.md says."""
+"""A sync makes as few calls as the vendors' documents allow, and the numbers in docs/performance.md are right."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -39,25 +39,25 @@ def test_no_vendor_is_asked_more_than_the_goal_allows(syncs: list[Sync]) -> None
         if not sync.is_within_goal(vendor)
     }
 
-    assert not too_many
+    assert not too_many, f"calls made and the least: {too_many}"
 
 
 def test_each_list_is_read_once_although_two_streams_need_it(syncs: list[Sync]) -> None:
     for sync in syncs:
         for endpoint in ("batch_list", "legacy_list", "moengage_campaigns"):
-            assert sync.made[endpoint] == sync.least[endpoint], (sync.kind, endpoint)
+            assert sync.made[endpoint] == sync.least[endpoint], f"calls of {endpoint} in the {sync.kind} sync"
 
 
 def test_the_page_has_the_numbers_of_this_run(syncs: list[Sync]) -> None:
     on_page = pages.get("calls").splitlines()
 
     for sync in syncs:
-        # On a busy machine a request can time out and be sent again; how many those may be says another test.
+        # `least`, because on a busy machine requests can time out and be sent again. Another test limits how many.
         for row in replace(sync, made=sync.least).rows():
             assert f"| {' | '.join(row)} |" in on_page
 
 
-def test_so_few_calls_bring_every_row(sandbox: Sandbox, syncs: list[Sync]) -> None:
+def test_these_calls_bring_as_many_rows_as_the_truth_has(sandbox: Sandbox, syncs: list[Sync]) -> None:
     batch, moengage = windows_of(sandbox.account, None)
     first = syncs[0]
 
@@ -73,7 +73,7 @@ QUIET = {
 
 
 @pytest.mark.parametrize("account", QUIET.values(), ids=QUIET.keys())
-def test_what_no_document_says_is_confirmed_and_nothing_else_is_asked_again(account: Mapping[str, Any]) -> None:
+def test_only_answers_in_doubt_are_asked_for_again(account: Mapping[str, Any]) -> None:
     made: Account = make_account(seed=4, density=0.2, **account)
 
     with Sandbox(made, ROOMY) as sandbox:

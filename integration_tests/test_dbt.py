@@ -1,4 +1,4 @@
-"""The dbt package on raw tables made from the contract alone: odd records, every type a column may have, gaps."""
+"""The dbt package on raw tables with odd records, every type that a column can have, and gaps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ def place(
 
 @dataclass(frozen=True)
 class Built:
-    """A database in which dbt has built the models, and what has to stand in them."""
+    """A database in which dbt has built the models, and the rows that they have to hold."""
 
     place: Place
     truth: Mapping[str, list[Row]]
@@ -54,7 +54,7 @@ class Built:
 
 @pytest.fixture(scope="module")
 def united(place: Place) -> Built:
-    """A connection for each layout, one with a single table, one whose schema is not there."""
+    """The models on a connection for each layout, one with a single table, and one whose schema does not exist."""
     connections: dict[str, Records] = {}
     for seed, layout in enumerate(LAYOUTS[place.database]):
         connections[f"it's « {layout} »"] = odd_records(seed)
@@ -75,7 +75,7 @@ def test_every_model_holds_exactly_what_the_records_say(united: Built, model: st
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_columns_stand_in_the_order_of_the_contract_and_have_its_types(united: Built, model: str) -> None:
+def test_columns_have_the_documented_order_and_types(united: Built, model: str) -> None:
     kinds = {"revenue": "number", "date_day": "day", "first_day": "day", "last_day": "day", "is_listed": "flag"}
     kinds |= {"created_at": "moment", "started_at": "moment"} | dict.fromkeys(set(METRICS) - {"revenue"}, "integer")
     types = TYPES[united.place.database] | {"flag": "BOOLEAN" if united.place.database == "duckdb" else "boolean"}
@@ -108,18 +108,20 @@ def models_in(path: Path) -> list[Row]:
     return found
 
 
-# --- what is not there ----------------------------------------------------------------------------------------------
+# --- missing tables -------------------------------------------------------------------------------------------------
 
 
-def test_a_vendor_whose_tables_are_not_there_gives_no_rows_and_no_error(place: Place) -> None:
-    """Without any setting: one connection, named after its schema. A list is missing, and two tables are empty."""
+def test_a_vendor_without_tables_gives_no_rows_and_no_error(place: Place) -> None:
+    """With default variables there is one connection, named after its schema. Here a list is missing and two tables are
+    empty.
+    """
     legacy = odd_records(1)["legacy_campaign_stats"]
     records: Records = {"legacy_campaign_stats": legacy, "moengage_campaigns": [], "moengage_campaign_stats": []}
     place.lay("campaign_stats", records, "pyairbyte")
     place = place.into("gaps")
 
     done = place.dbt.build()
-    # As Airbyte's destination does when it overwrites a table: no view may stand on it.
+    # Airbyte's destination does this when it overwrites a table. It would fail if a view depended on the table.
     with place.query() as query:
         for stream in records:
             query(f"DROP TABLE campaign_stats.{stream}")
@@ -156,7 +158,7 @@ WARNED: Mapping[str, tuple[list[Row], set[str]]] = {
     "locales": ([leaf("ios", "ALL_LOCALES"), leaf("ios", "en"), leaf("web", "en")], {"total_without_parts"}),
     "variations": ([leaf("ios", "en"), leaf("ios", "en", "Variation 1")], {"total_without_parts"}),
     "older_row": ([leaf("ios"), leaf("web", in_total=None)], {"not_null_in_raw"}),
-    # Without any value: the layout of this test leaves such a column away.
+    # The column has no value, and the layout of this test leaves out such columns.
     "older_table": ([leaf("ios", in_total=None)], {"not_null_in_raw"}),
 }
 
@@ -176,8 +178,8 @@ def test_a_total_beside_its_parts_and_rows_without_in_total_are_warned_about(pla
     assert len(done.warnings()) == 2
 
 
-def test_freshness_warns_of_a_table_that_waits_for_36_hours_and_of_no_table_that_is_not_there(place: Place) -> None:
-    """Of several connections the one that waits longest counts, whatever type the moment of loading has."""
+def test_freshness_warns_of_tables_loaded_36_hours_ago_and_not_of_missing_tables(place: Place) -> None:
+    """Of several connections the oldest load counts, whatever the type of `_airbyte_extracted_at`."""
     now, records, given = datetime.now(timezone.utc), odd_records(3), []
     streams = ("orchestrations", "orchestration_stats", "legacy_campaigns", "moengage_campaigns")
     for stream, layout in zip(streams, LAYOUTS[place.database], strict=True):
@@ -195,7 +197,7 @@ def test_freshness_warns_of_a_table_that_waits_for_36_hours_and_of_no_table_that
     assert [name.split(".")[-1] for name in done.warnings()] == sorted(streams[:3])
 
 
-def test_a_raw_table_with_a_row_twice_is_an_error_and_no_report_is_built_of_it(place: Place) -> None:
+def test_a_repeated_row_in_a_raw_table_is_an_error_and_no_report_is_built(place: Place) -> None:
     place.lay("twice", {"moengage_campaign_stats": [leaf("ios"), leaf("ios")]}, "pyairbyte")
     place = place.into("doubled", campaign_stats_schema="twice")
 
@@ -216,7 +218,7 @@ def test_changes_are_what_a_later_run_found_different(place: Place) -> None:
         {**key, "date": "2026-02-03", "sent": 30},
     ]
     second: list[Row] = [
-        # Restated, and a number that comes and one that goes.
+        # Restated numbers, a new number, and one that is gone.
         {**key, "date": "2026-02-01", "sent": 10, "total_open": 4, "total_revenue": 1.75},
         {**key, "date": "2026-02-02", "sent": 20, "total_conversion": 0},
         {**key, "date": "2026-02-03", "sent": 30},
@@ -249,7 +251,7 @@ def test_the_history_is_not_built_unless_it_is_asked_for(united: Built) -> None:
     assert united.place.columns("campaign_stats__daily_history") == {}
 
 
-# --- on what the connector read -------------------------------------------------------------------------------------
+# --- on what PyAirbyte loaded ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -262,10 +264,10 @@ def test_a_report_on_what_pyairbyte_loaded_holds_exactly_the_truth_of_the_accoun
     assert not differences_of(place.rows(model), truth, model)
 
 
-# --- in a project of one's own --------------------------------------------------------------------------------------
+# --- in another project ---------------------------------------------------------------------------------------------
 
 
-def test_it_is_installed_into_a_project_of_ones_own(tmp_path: Path) -> None:
+def test_the_package_can_be_installed_into_another_project(tmp_path: Path) -> None:
     place, records = Place.of("duckdb", tmp_path, None), odd_records(4)
     place.lay("shop", records, "pyairbyte")
     project = {

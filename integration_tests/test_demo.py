@@ -1,4 +1,4 @@
-"""The demo, run as a newcomer runs it, into a folder of its own."""
+"""The demo, run as a newcomer runs it, but into a temporary folder."""
 
 import json
 import re
@@ -28,7 +28,7 @@ STREAMS = sorted(PRIMARY_KEYS)
 
 @dataclass(frozen=True)
 class Run:
-    """A demo that ended, with what it left."""
+    """A demo that has ended, with its output and files."""
 
     exit_code: int
     text: str
@@ -43,12 +43,12 @@ class Run:
         return [message["data"] for message in messages if message["stream"] == stream]
 
     def merged(self, stream: str) -> dict[tuple[str, ...], dict[str, Any]]:
-        """Both syncs, the later record of a key in the place of the earlier one."""
+        """The records of both syncs by key; of two records with one key the later one."""
         rows = self.records("first-sync", stream) + self.records("second-sync", stream)
         return {tuple(row[name] for name in PRIMARY_KEYS[stream]): row for row in rows}
 
     def table(self) -> dict[str, list[int]]:
-        """The whole numbers of the printed table, by stream."""
+        """The whole numbers of each line of the printed table, by stream."""
         lines = [line.split(" | ") for line in self.text.splitlines() if line.count(" | ") == 2]
         cells = {first.strip(): (left + " " + right).replace(",", "").split() for first, left, right in lines}
         return {name: [int(cell) for cell in row if cell.isdigit()] for name, row in cells.items() if name in STREAMS}
@@ -87,7 +87,7 @@ def test_the_table_counts_what_was_read(run: Run) -> None:
         assert requests_again > 0
 
 
-def test_every_statistics_stream_shows_all_three_reasons_why_records_come(run: Run) -> None:
+def test_every_statistics_stream_has_unchanged_changed_and_new_records(run: Run) -> None:
     for stream, (_, _, unchanged, changed, new, _) in run.table().items():
         if stream.endswith("_stats"):
             assert unchanged
@@ -95,7 +95,7 @@ def test_every_statistics_stream_shows_all_three_reasons_why_records_come(run: R
             assert new
 
 
-def test_every_list_of_campaigns_shows_new_ones(run: Run) -> None:
+def test_every_list_has_new_campaigns_in_the_second_sync(run: Run) -> None:
     for stream, numbers in run.table().items():
         if not stream.endswith("_stats"):
             assert numbers[4] == demo.NEW_DAYS
@@ -146,7 +146,7 @@ def test_dates_numbers_timestamps_and_nested_columns_are_kept_whole(run: Run) ->
 
 @pytest.mark.parametrize("model", KEYS)
 def test_a_report_is_in_the_database_and_has_rows(run: Run, model: str) -> None:
-    """The demo itself compares every row with the truth, and ends with an error where one differs."""
+    """The demo itself compares every row with the truth and fails if one differs, so a count is enough here."""
     found = run.connection.execute(f"SELECT count(*) FROM {model}").fetchall()[0][0]
     assert found
     assert f"{model} {found:,}" in " ".join(run.text.split())
@@ -177,7 +177,7 @@ def test_it_ends_with_the_five_questions_their_queries_and_answers(run: Run) -> 
         ("clicks", "impressions"),
     ],
 )
-def test_numbers_are_possible(run: Run, less: str, more: str) -> None:
+def test_no_number_is_larger_than_the_number_it_is_a_part_of(run: Run, less: str, more: str) -> None:
     for model in (model for model in KEYS if "campaigns" not in model and "goal" not in model):
         asked = f"SELECT * FROM {model} WHERE {less} > {more}"
         assert run.connection.execute(asked).fetchall() == [], model
@@ -219,10 +219,10 @@ def test_the_picture_is_a_png_with_something_on_it(run: Run) -> None:
     assert len(content) > 20_000
 
 
-def test_it_ends_within_a_minute(run: Run) -> None:
+def test_it_ends_within_three_minutes(run: Run) -> None:
     seconds = re.search(r"Done in (\d+) seconds", run.text)
     assert seconds
-    # A machine that is busy with other tests may take longer than the minute that a newcomer waits.
+    # Alone it takes less than a minute; a machine that runs other tests too needs more.
     assert int(seconds[1]) < 180
 
 

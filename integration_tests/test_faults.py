@@ -1,4 +1,4 @@
-"""A sync that says it succeeded has every row; anything else fails, in words that a person can act on."""
+"""A sync that succeeds has every row. Any other sync fails with a message that says what to do."""
 
 import re
 
@@ -16,11 +16,11 @@ STATS = {
     "moengage_stats": "moengage_campaign_stats",
 }
 STREAM_OF = LISTS | STATS
-# Waits of minutes in seconds; the arithmetic of the waits is that of the connector.
+# Waits of minutes take seconds; how long the connector waits is not changed.
 FAST = command_with(speed=60)
 
-# One of each kind that only a real connection shows; the unit tests of each stream have every status and every answer
-# that is not the documented one.
+# A few faults, most of which only a real connection can have. The unit tests cover every status, and every answer that
+# is not the documented one.
 PASSING = ("503", "429", "reset", "tls_cut", "handshake_cut", "hang", "html", "cut_body", "redirect")
 CONTRADICTIONS = {
     "has_more_stuck": "batch_list",
@@ -30,7 +30,7 @@ CONTRADICTIONS = {
 
 
 def streams_that_fail_with(endpoint: str) -> set[str]:
-    """A list takes the statistics that need it along."""
+    """The streams that fail with an endpoint. If a list fails, the statistics that need it fail too."""
     needs = {"batch_list": "orchestration_stats", "legacy_list": "legacy_campaign_stats"}
     return {STREAM_OF[endpoint]} | ({needs[endpoint]} if endpoint in needs else set())
 
@@ -82,13 +82,13 @@ def test_a_fault_that_stays_fails_its_streams_with_one_message_each(
 
 
 @pytest.mark.parametrize("kind", ["has_more_stuck", "has_more_without_next"])
-def test_a_list_that_goes_on_contradicting_itself_fails_its_streams(world: World, kind: str) -> None:
+def test_a_list_that_always_contradicts_itself_fails_its_streams(world: World, kind: str) -> None:
     world.sandbox.inject(Fault(kind, "batch_list", times=None))
     output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     assert_only_these_streams_fail(world, output, streams_that_fail_with("batch_list"))
 
 
-def test_a_total_that_never_fits_what_is_shown_is_the_vendors_way_of_counting_and_is_said(world: World) -> None:
+def test_if_the_total_never_fits_the_campaigns_shown_are_taken_and_the_log_says_so(world: World) -> None:
     world.sandbox.inject(Fault("fewer_campaigns", "moengage_stats", times=None))
     stream = "moengage_campaign_stats"
     output = run("read", world.config, world.sandbox.environment, streams=[stream], executable=FAST)
@@ -147,7 +147,7 @@ def rows_of(output: Output, stream: str, campaign: str) -> set[str]:
     ("endpoint", "status", "advice"),
     [("batch_stats", "400", '"Orchestrations to skip"'), ("legacy_stats", "403", '"Campaigns to skip"')],
 )
-def test_one_refused_campaign_holds_back_nobody_else_and_the_next_sync_brings_it(
+def test_one_refused_campaign_is_missing_alone_and_comes_with_the_next_sync(
     world: World, endpoint: str, status: str, advice: str
 ) -> None:
     stream = STATS[endpoint]
@@ -190,7 +190,7 @@ def test_a_refusal_that_goes_away_loses_nothing(world: World, endpoint: str, sta
 
 
 @pytest.mark.parametrize("endpoint", ["batch_stats", "legacy_stats"])
-def test_a_campaign_deleted_while_syncing_is_said_and_left_out(world: World, endpoint: str) -> None:
+def test_a_campaign_deleted_during_the_sync_is_left_out_and_the_log_says_so(world: World, endpoint: str) -> None:
     deleted: list[str] = []
 
     def delete_the_first(request: Request) -> bool:
@@ -230,7 +230,7 @@ def test_ten_refusals_in_a_row_end_the_stream(world: World) -> None:
     world.sandbox.inject(Fault("400", "batch_stats", times=None))
     output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
     assert_only_these_streams_fail(world, output, {"orchestration_stats"})
-    # Ten campaigns, and those under way at the same time; each is asked twice.
+    # Ten campaigns, and up to ten more that were under way at the same time; each is asked twice.
     assert len(world.sandbox.calls("batch_stats")) <= 2 * (10 + 10)
 
 
@@ -266,7 +266,7 @@ def test_an_app_whose_list_fails_moves_no_state_and_the_next_sync_has_everything
 
 
 @pytest.mark.parametrize("named", [{"retry_after": 7}, {"retry_after": 7, "header": {"x-ratelimit-reset": "0"}}])
-def test_a_named_wait_is_waited_in_full(world: World, named: dict[str, object]) -> None:
+def test_the_wait_that_a_vendor_names_is_kept_in_full(world: World, named: dict[str, object]) -> None:
     world.sandbox.inject(Fault("429", "batch_list", **named))  # type: ignore[arg-type]
     output = run("read", world.config, world.sandbox.environment, streams=["orchestrations"])
     refused, answered = world.sandbox.calls("batch_list")
@@ -275,7 +275,7 @@ def test_a_named_wait_is_waited_in_full(world: World, named: dict[str, object]) 
 
 
 @pytest.mark.parametrize("endpoint", ["batch_list", "legacy_list"])
-def test_batch_gets_at_least_five_seconds_after_too_many_requests(world: World, endpoint: str) -> None:
+def test_after_too_many_requests_batch_is_asked_again_five_seconds_later_or_more(world: World, endpoint: str) -> None:
     world.sandbox.inject(Fault("429", endpoint))
     output = run("read", world.config, world.sandbox.environment, streams=[LISTS[endpoint]])
     refused = next(request for request in world.sandbox.calls(endpoint) if request.status == 429)

@@ -1,4 +1,4 @@
-"""Whole histories of accounts and syncs: new ones in every run, and the smallest of those that once went wrong."""
+"""Histories of accounts and syncs in the simulator: new ones in every run, and saved ones that once failed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEPT = sorted((Path(__file__).parent / "simulator" / "kept").glob("*.json"))
 def test_a_hundred_new_histories_break_no_invariant(capsys: pytest.CaptureFixture[str]) -> None:
     command = [sys.executable, "-m", "integration_tests.simulator", "--histories", "100", "--jobs", "2"]
     root = Path(__file__).parent.parent
-    # Where one fails it is made smaller, which takes a minute.
+    # To make a failed history smaller takes a minute, so only two are.
     ended = subprocess.run([*command, "--shrinks", "2"], capture_output=True, text=True, cwd=root, check=False)
     seeds = re.search(r"seeds \d+ to \d+", ended.stdout)
     with capsys.disabled():
@@ -35,7 +35,7 @@ def workers() -> Iterator[Workers]:
 
 
 @pytest.mark.parametrize("file", KEPT, ids=[file.stem for file in KEPT])
-def test_what_went_wrong_once_goes_well(file: Path, workers: Workers) -> None:
+def test_a_history_that_once_failed_breaks_no_invariant(file: Path, workers: Workers) -> None:
     (played,) = workers.each([{"history": file.read_text()}])
     told = [f"sync {v['step']}, {v['kind']}, {v['stream']}: {v['detail'][:1000]}" for v in played["violations"]]
     command = f"python -m integration_tests.simulator --history @{file}"

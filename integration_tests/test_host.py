@@ -1,4 +1,4 @@
-"""The connector in any host: signals, closed streams, no home, other programs and their threads."""
+"""The connector in any environment: signals, closed streams, no home directory, inside other programs and threads."""
 
 import fcntl
 import json
@@ -21,7 +21,7 @@ NOTHING_ANSWERS = {"HTTPS_PROXY": "http://10.255.255.1:9"}
 
 
 def until_it_hears_signals(pid: int) -> None:
-    """Until Python has started and the command line has set its handlers: on a busy machine that takes a while."""
+    """Waits until Python has started and the command has set its signal handlers, which can take a while."""
     heard, deadline = 0, time.monotonic() + 30
     while not heard & 1 << (signal.SIGTERM - 1):
         assert time.monotonic() < deadline, "no handler was set"
@@ -31,9 +31,9 @@ def until_it_hears_signals(pid: int) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize(("seconds", "is_read"), [(0.0, False), (0.5, False), (3.0, False)])
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 3.0])
 def test_a_signal_ends_a_sync_at_once_although_nobody_reads_its_output(
-    world: World, number: signal.Signals, code: int, seconds: float, is_read: bool
+    world: World, number: signal.Signals, code: int, seconds: float
 ) -> None:
     process, folder = start("read", world.config, world.sandbox.environment, streams=STREAMS)
     with folder:
@@ -88,7 +88,7 @@ def test_a_closed_input_or_error_stream_changes_nothing(
     assert output.messages
 
 
-def test_a_closed_output_is_told(world: World, tmp_path: Path) -> None:
+def test_a_closed_output_is_reported(world: World, tmp_path: Path) -> None:
     ended = closed(world, tmp_path, [1], READ)
 
     assert ended.returncode == 1
@@ -101,7 +101,7 @@ def reader_gone(process: "subprocess.Popen[str]") -> None:
     process.stdout.close()
 
 
-def test_an_output_that_is_not_read_to_its_end_is_told_in_words(world: World, tmp_path: Path) -> None:
+def test_a_reader_that_closes_the_output_early_is_reported_without_a_stack_trace(world: World, tmp_path: Path) -> None:
     closed(world, tmp_path, [], ["spec"])
     process = subprocess.Popen(
         [*command(), *READ],
@@ -120,12 +120,12 @@ def test_an_output_that_is_not_read_to_its_end_is_told_in_words(world: World, tm
     assert "Traceback" not in told
 
 
-# The least that Linux gives a pipe (F_SETPIPE_SZ is 1031), so that it is full at once.
+# The smallest pipe that Linux allows (F_SETPIPE_SZ is 1031), so that it is soon full.
 SMALL_PIPE = (1031, 4096)
 
 
 def read_slowly(process: "subprocess.Popen[Any]", pipe: int) -> str:
-    """What a process prints, to a reader that comes late, takes little and rests."""
+    """Everything that a process prints, read late, in small pieces and with pauses."""
     time.sleep(3)
     read = b""
     while some := os.read(pipe, 8192):
@@ -136,7 +136,7 @@ def read_slowly(process: "subprocess.Popen[Any]", pipe: int) -> str:
     return read.decode()
 
 
-# Every combination is proven by unit_tests/test_streams.py.
+# unit_tests/test_streams.py tests every combination.
 @pytest.mark.parametrize(
     ("stderr", "blocking", "unbuffered"), [(subprocess.DEVNULL, True, ""), (subprocess.STDOUT, False, "1")]
 )
@@ -160,7 +160,7 @@ def test_a_slow_full_pipe_loses_no_line(
     assert len(output.messages) == printed.count("\n")
 
 
-def test_neither_a_home_nor_a_place_for_files_is_needed(world: World) -> None:
+def test_neither_a_home_directory_nor_a_writable_folder_is_needed(world: World) -> None:
     code = """
         import pathlib, tempfile, builtins, sys
         def no_place(*_, **__): raise FileNotFoundError("read-only")
@@ -237,9 +237,8 @@ def test_a_source_made_in_one_thread_is_read_slowly_in_others(world: World) -> N
     assert int(ended.stdout.splitlines()[-1]) == number_of_rows(world)
 
 
-@pytest.mark.parametrize("keeps", ["kept = messages(source()); found = [next(kept) for _ in range(10)]"])
-def test_who_stops_after_ten_messages_can_end_the_process_at_once(world: World, keeps: str) -> None:
-    ended = program(world, f"{keeps}\nprint(time.monotonic(), flush=True)\nimport atexit, os\n")
+def test_a_program_that_stops_after_ten_messages_can_end_at_once(world: World) -> None:
+    ended = program(world, "kept = messages(source()); found = [next(kept) for _ in range(10)]")
 
     assert ended.returncode == 0, ended.stderr[-1000:]
     assert ended.seconds < 20

@@ -1,4 +1,4 @@
-"""The image, built and run for real: Airbyte's commands inside the container, the records compared with the truth."""
+"""Builds and runs the image: Airbyte's commands run in the container, and the records are compared with the truth."""
 
 import json
 import re
@@ -32,7 +32,7 @@ class Container:
         self.image, self.sandbox, self.folder = image, sandbox, folder
 
     def __call__(self, verb: str, **files: Any) -> Output:
-        """Each of `files` is written and mounted, and told as the option of its name."""
+        """Run a command; each of `files` is written, mounted, and passed as the option of its name."""
         environment = {**self.sandbox.environment}
         mounts = {Path(environment["REQUESTS_CA_BUNDLE"]): "/secrets/ca.pem"}
         environment["REQUESTS_CA_BUNDLE"] = "/secrets/ca.pem"
@@ -68,7 +68,7 @@ def test_the_labels_are_those_of_the_metadata(image: Image) -> None:
     assert image.config["Labels"]["io.airbyte.version"] == metadata("dockerImageTag")
 
 
-def test_the_entrypoint_is_the_one_that_the_platform_is_told(image: Image) -> None:
+def test_the_entrypoint_is_that_of_the_variable_for_the_platform(image: Image) -> None:
     assert " ".join(image.config["Entrypoint"]) == image.environment["AIRBYTE_ENTRYPOINT"]
 
 
@@ -146,7 +146,7 @@ def test_read_and_incremental_read_in_the_container_give_the_truth(image: Image,
 
 @contextmanager
 def _world_that_goes_on() -> Iterator[Sandbox]:
-    """Vendors whose numbers end some days before yesterday, so that later days can still appear."""
+    """Vendors whose numbers end some days before yesterday, so that the test can add days."""
     today = make_account().today
     account = make_account(
         seed=5,
@@ -161,7 +161,7 @@ def _world_that_goes_on() -> Iterator[Sandbox]:
 
 
 def _merged(rows: Mapping[str, Mapping[Any, Any]], output: Output) -> dict[str, dict[Any, Any]]:
-    """The tables of a destination after one more sync: lists are overwritten, statistics go in by their key."""
+    """The tables of a destination after one more sync: lists are overwritten, statistics are upserted by key."""
     merged: dict[str, dict[Any, Any]] = {}
     for stream in STREAMS:
         merged[stream] = dict(rows.get(stream, {})) if stream.endswith("_stats") else {}
@@ -181,7 +181,7 @@ def _faults(rows: Mapping[str, Mapping[Any, Any]], sandbox: Sandbox, config: Map
 
 
 def _ended(output: Output) -> tuple[int, set[str]]:
-    """The exit code, and the streams that are complete; what was printed shows in the report of a failed test."""
+    """The exit code, and the streams that are complete. Prints the end of the output if the command failed."""
     complete = {stream for stream, status in output.statuses.items() if status == "COMPLETE"}
     if output.exit_code:
         print(output.text[-5000:])

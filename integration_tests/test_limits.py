@@ -1,4 +1,4 @@
-"""The call budgets stay under the vendors' limits, which the sandbox keeps as strictly as the vendors."""
+"""The call budgets stay under the vendors' limits, which the sandbox enforces as the vendors do."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from integration_tests.sandbox import Limits, Request, Sandbox, make_account
 
 
 def most_in(window: float, requests: Sequence[Request], speed: float) -> int:
-    """The most requests that arrived within so many of the vendor's seconds."""
+    """The most requests that arrived within any window of so many seconds, on the vendor's clock."""
     moments = sorted(request.at * speed for request in requests)
     return max(sum(1 for other in moments if moment <= other < moment + window) for moment in moments)
 
@@ -28,7 +28,7 @@ def most_in(window: float, requests: Sequence[Request], speed: float) -> int:
 def test_a_backfill_larger_than_a_minutes_budget_is_never_refused(
     stream: str, days: int, endpoint: str, window: float, limit: int, speed: float
 ) -> None:
-    """Sandbox and connector live `speed` times as fast alike; calls and seconds of a budget are the real ones."""
+    """The clocks of sandbox and connector both run `speed` times as fast, so the budgets keep their real numbers."""
     account = make_account(
         seed=21, days=140, orchestrations=30, legacy_campaigns=[80, 1, 1], moengage_campaigns=200, density=0.05
     )

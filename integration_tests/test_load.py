@@ -1,4 +1,4 @@
-"""Long lists and wide answers run with flat memory, and a process that has to end does."""
+"""Long lists and large answers do not need more and more memory, and a process that has to end does end."""
 
 import signal
 import time
@@ -12,7 +12,7 @@ from integration_tests.sandbox import Account, Fault, Sandbox, make_account
 
 
 def peak_megabytes(account: Account, streams: tuple[str, ...]) -> tuple[float, int]:
-    """The most memory that a first sync over half a year takes, and the records it read."""
+    """The peak memory of a first sync over half a year in MB, and the number of its records."""
     peak, records = 0.0, 0
     with Sandbox(account, fast=True) as sandbox:
         config: dict[str, Any] = sandbox.config(start_date=(account.today - timedelta(days=180)).isoformat())
@@ -41,17 +41,17 @@ def wide(orchestrations: int) -> Account:
     )
 
 
-def test_wide_answers_take_no_more_memory_the_more_there_are_of_them() -> None:
+def test_memory_does_not_grow_with_the_number_of_large_answers() -> None:
     few, _ = peak_megabytes(wide(60), ("orchestration_stats",))
     many, records = peak_megabytes(wide(600), ("orchestration_stats",))
     print(f"wide: {few:.0f} MB for 60 orchestrations, {many:.0f} MB for 600 ({records} records)")
     assert records > 600 * 170
-    # Ten answers are under way at a time, more or less read; ten times as many that stay would be 1.5 GB.
+    # Ten answers are under way at a time. If answers stayed in memory, ten times as many would take 1.5 GB.
     assert many <= 230
     assert many <= 1.5 * few
 
 
-def test_a_long_list_of_which_few_are_asked_stays_small() -> None:
+def test_a_long_list_with_few_campaigns_to_ask_takes_little_memory() -> None:
     account = make_account(orchestrations=300, old_orchestrations=10_000, days=180)
     peak, records = peak_megabytes(account, ("orchestrations", "orchestration_stats"))
     print(f"narrow: {peak:.0f} MB for {records} records")
@@ -59,7 +59,7 @@ def test_a_long_list_of_which_few_are_asked_stays_small() -> None:
     assert peak <= 300
 
 
-def test_a_process_that_is_told_to_end_ends_within_seconds(world: World) -> None:
+def test_a_terminated_process_ends_within_seconds(world: World) -> None:
     world.sandbox.inject(Fault("hang", "batch_list", seconds=60))
     process, folder = start("read", world.config, world.sandbox.environment, streams=["orchestrations"])
     with folder:
@@ -70,7 +70,7 @@ def test_a_process_that_is_told_to_end_ends_within_seconds(world: World) -> None
     assert process.returncode != 0
 
 
-def test_a_process_whose_output_nobody_reads_any_more_ends() -> None:
+def test_a_process_ends_when_its_reader_has_gone() -> None:
     account = make_account(archetypes=("trigger_evergreen",), orchestrations=30, days=60, steps=10, density=1.0)
     with Sandbox(account, fast=True) as sandbox:
         config = sandbox.config(start_date=(account.today - timedelta(days=60)).isoformat())

@@ -1,7 +1,7 @@
-"""Real syncs into real databases: PyAirbyte runs the installed connector into DuckDB and into PostgreSQL.
+"""Real syncs into real databases: PyAirbyte loads DuckDB and PostgreSQL with the installed connector.
 
-Twice, the second time from the state of the first and after the vendors restated numbers and added days; then the
-tables hold exactly the truth.
+It syncs twice. Before the second sync, which begins with the state of the first, the vendors restate numbers and add
+days. After it the tables have to hold exactly the truth.
 """
 
 import json
@@ -21,7 +21,7 @@ from integration_tests.warehouse import column_type
 
 ROOT = Path(__file__).parents[1]
 
-# What PyAirbyte makes of the types of the schemas. It leaves the time zone away, all its timestamps are in UTC.
+# The types that PyAirbyte gives to the types of the schemas. Its timestamps have no time zone; all are in UTC.
 TYPES = {
     "duckdb": {"TIMESTAMPTZ": "TIMESTAMP", "DOUBLE": "DECIMAL(38,9)"},
     "postgres": {
@@ -36,8 +36,8 @@ TYPES = {
 }
 
 
-# PyAirbyte loads PostgreSQL with pandas, which guesses types: text becomes a number where each row of the column could
-# be one, as in the sandbox's workspace id, and nested numbers lose their last digits.
+# PyAirbyte loads PostgreSQL with pandas, which guesses types: a text column becomes numbers if every row looks like
+# one, as the sandbox's workspace id does, and nested numbers lose their last digits.
 GUESSED = {"postgres": {"workspace_id"}, "duckdb": set[str]()}
 TOLERANCE = {"postgres": 1e-9, "duckdb": 0.0}
 
@@ -53,7 +53,7 @@ def stored(query: Query, stream: str) -> list[Row]:
 
 
 def as_printed(row: Row, types: Mapping[str, str], right: Row, tolerance: float) -> Row:
-    """A row of a database in the form that records have; what is wrong stays wrong."""
+    """A row of a database in the form of a record. Values close to the right one become equal to it, others stay."""
     return {
         name: printed(value, types[name], right.get(name), tolerance)
         for name, value in row.items()
@@ -112,11 +112,11 @@ def test_after_a_restated_second_sync_a_table_holds_exactly_the_truth(
     ],
 )
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_metric_that_nobody_declared_is_found_in_other_metrics(
+def test_a_metric_that_is_not_in_the_schema_is_in_other_metrics(
     synced: Synced, database: str, stream: str, metric: str
 ) -> None:
     values = [value for (value,) in synced.query(database)(f"SELECT other_metrics -> '{metric}' FROM {stream}")]
-    # DuckDB gives JSON as text, PostgreSQL's driver as what it says.
+    # DuckDB returns JSON as text, PostgreSQL's driver returns it decoded.
     found = [json.loads(value) if value and database == "duckdb" else value for value in values]
     right = [row.get("other_metrics", {}).get(metric) for row in synced.truth[stream]]
     assert any(found)
@@ -125,14 +125,14 @@ def test_a_metric_that_nobody_declared_is_found_in_other_metrics(
 
 @pytest.mark.xfail(strict=True, reason=f"PyAirbyte {PYAIRBYTE} makes numbers of a text column that looks like them")
 def test_pyairbyte_leaves_text_that_looks_like_a_number_as_it_is_in_postgres(synced: Synced) -> None:
-    """Passes as soon as PyAirbyte does; then GUESSED can go."""
+    """Fails (xfail is strict) as soon as PyAirbyte is fixed. Then remove GUESSED."""
     found = synced.query("postgres")("SELECT DISTINCT workspace_id FROM moengage_campaigns")
     assert found == [(synced.truth["moengage_campaigns"][0]["workspace_id"],)]
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_table_has_one_row_a_key(synced: Synced, database: str, stream: str) -> None:
+def test_a_table_has_one_row_per_key(synced: Synced, database: str, stream: str) -> None:
     key = ", ".join(PRIMARY_KEYS[stream])
     keys = f"SELECT count(*) FROM (SELECT DISTINCT {key} FROM {stream}) AS keys"
     query = synced.query(database)

@@ -1,4 +1,4 @@
-"""The queries of docs/queries.md give the right answers, on both databases, on what PyAirbyte loaded."""
+"""The queries of docs/queries.md give the right answers on both databases that PyAirbyte loaded."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ NAMED = (*CAMPAIGN, "campaign_name")
 
 @dataclass(frozen=True)
 class Truth:
-    """What the answers are worked out from, without SQL: the rows of the reports, and the records."""
+    """The expected rows of the reports, and the records. The answers are worked out from them without SQL."""
 
     reports: Mapping[str, list[Row]]
     records: Records
@@ -171,7 +171,7 @@ def title(query: DocumentedQuery) -> str:
     return query.question or query.section
 
 
-def test_the_page_has_five_first_questions_and_an_answer_is_known_to_every_query() -> None:
+def test_the_page_has_five_first_questions_and_every_query_has_an_expected_answer() -> None:
     assert len(documented_queries(FIRST_QUESTIONS)) == 5
     assert [title(query) for query in documented_queries()] == list(ANSWERS)
 
@@ -189,7 +189,7 @@ def test_a_query_gives_the_right_answer(reported: Reported, database: str, query
     found, right = comparable(rows, keep_order), comparable(ANSWERS[title(query)](truth), keep_order)
     assert len(found) == len(right)
     for row, expected in zip(found, right, strict=True):
-        # Databases round halves differently, so the last digit of a rate may lie between them; counts are whole.
+        # Databases round halves differently, so the last digit of a rate can differ. Whole numbers have to be equal.
         numbers = [n for n, value in enumerate(expected) if isinstance(value, float) and row[n] is not None]
         assert [row[n] for n in numbers] == pytest.approx([expected[n] for n in numbers], rel=1e-9, abs=0.011)
         assert [v for n, v in enumerate(row) if n not in numbers] == [
@@ -198,7 +198,7 @@ def test_a_query_gives_the_right_answer(reported: Reported, database: str, query
 
 
 def comparable(rows: Iterable[Sequence[Any]], keep_order: bool) -> list[list[Any]]:
-    """Rows without what only differs between databases: kinds of numbers and dates, and the order of texts."""
+    """The rows without differences between databases: types of numbers and dates, and the order of texts."""
 
     def cell(value: Any) -> Any:
         is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)

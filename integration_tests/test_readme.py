@@ -1,4 +1,4 @@
-"""The README's Docker commands, line by line, with the installed script in the place of the image."""
+"""Runs the README's Docker commands one by one, with the installed script instead of the image."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def test_the_commands_of_the_readme_lead_from_a_configuration_to_an_incremental_
             text=True,
             timeout=120,
         )
-        assert ended.returncode == 0, (line, ended.stdout[-500:], ended.stderr[-500:])
+        assert ended.returncode == 0, f"{line}\n{ended.stdout[-500:]}\n{ended.stderr[-500:]}"
         if " read " in line and "--state" not in line:
             assert not world.faults(Output(0, (tmp_path / "read.jsonl").read_text(), 0))
 

@@ -1,4 +1,4 @@
-"""A sync that was killed, or starts from an odd state, goes on without losing a row."""
+"""After a killed sync, or from an odd state, the next sync loses no row."""
 
 import json
 
@@ -12,7 +12,7 @@ STATISTICS = tuple(name for name in STREAMS if name.endswith("_stats"))
 
 
 def committed(output: Output, stream: str) -> list[dict[str, object]]:
-    """What a destination has committed: the records before the last state of the stream."""
+    """The records that a destination has committed: those before the last state of the stream."""
     positions = [
         n
         for n, message in enumerate(output.messages)
@@ -40,7 +40,7 @@ def test_a_killed_sync_and_the_next_one_have_every_row_between_them(world: World
         assert found == {tuple(row[name] for name in key) for row in expected}, stream
 
 
-def test_moengage_keeps_its_progress_by_day(world: World) -> None:
+def test_moengage_goes_on_at_the_day_that_was_not_read(world: World) -> None:
     world.config["num_workers"] = 2
     blocked = world.first_day.fromordinal(world.first_day.toordinal() + 3).isoformat()
     refused = Fault("401", "moengage_stats", times=None, match=lambda request: request.body["start_date"] == blocked)
@@ -74,7 +74,7 @@ def test_a_state_far_ahead_is_refused_before_any_request(world: World, stream: s
 
 
 @pytest.mark.parametrize("stream", STATISTICS)
-def test_a_state_of_tomorrow_reads_the_last_whole_days_and_stays(world: World, stream: str) -> None:
+def test_from_a_state_of_tomorrow_the_last_whole_days_are_read_and_the_state_stays(world: World, stream: str) -> None:
     for group in ("batch", "batch_legacy", "moengage"):
         world.config[group]["lookback_days"] = 1
     tomorrow = world.account.today.fromordinal(world.account.today.toordinal() + 1)
@@ -106,14 +106,14 @@ def test_each_shape_of_state_that_was_ever_written_is_read(world: World, stream:
     assert output.states[stream]["stream"]["stream_state"] == {"date": str(world.last_day)}
 
 
-def test_an_empty_state_does_no_harm(world: World) -> None:
+def test_an_empty_state_reads_everything(world: World) -> None:
     state = state_of("moengage_campaign_stats", {}) | state_of("legacy_campaign_stats", {"date": ""})
     output = run("read", world.config, world.sandbox.environment, streams=STREAMS, state=state)
     assert output.exit_code == 0
     assert not world.faults(output)
 
 
-def test_a_state_of_a_stream_that_there_is_not_is_refused(world: World) -> None:
+def test_a_state_of_an_unknown_stream_is_refused(world: World) -> None:
     state = state_of("a_stream_that_is_gone", {"date": "2026-01-01"})
     output = run("read", world.config, world.sandbox.environment, streams=STREAMS, state=state)
     assert output.exit_code == 1
@@ -121,7 +121,7 @@ def test_a_state_of_a_stream_that_there_is_not_is_refused(world: World) -> None:
     assert not world.sandbox.requests
 
 
-def test_a_state_that_holds_no_date_is_told_plainly(world: World) -> None:
+def test_a_state_without_a_date_says_to_refresh_the_stream(world: World) -> None:
     state = state_of("moengage_campaign_stats", {"date": "soon"})
     output = run("read", world.config, world.sandbox.environment, streams=["moengage_campaign_stats"], state=state)
     assert output.exit_code != 0

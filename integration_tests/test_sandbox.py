@@ -1,4 +1,4 @@
-"""The sandbox behaves as the vendors' pages say, and its truth is what a careful reader of it gets."""
+"""The sandbox behaves as the vendors' pages say, and its truth is what a client that reads all of it gets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ STATISTICS = tuple(stream for stream in PRIMARY_KEYS if stream.endswith("_stats"
 
 @dataclass
 class Client:
-    """A client that is told nothing but what a user sets."""
+    """A client that knows only the keys that a user sets."""
 
     sandbox: Sandbox
     session: requests.Session
@@ -68,7 +68,7 @@ class Client:
         return self.session.request(method, url, params=params, headers=headers, timeout=5)
 
     def transactional(self, group: str, app: int = 0, app_key: str | None = None, **params: Any) -> Any:
-        """Ask for a group, whose id is sent as it stands; two days if nothing else is wanted."""
+        """Ask for a group, by default for two days. The id is put into the URL unquoted."""
         headers = {"X-Authorization": self.account.legacy_rest_key}
         url = f"{MEP}/{app_key or self.account.apps[app].key}/transactional/stats/{group}"
         days = {"since": str(self.account.horizon - DAY), "until": str(self.account.horizon)} | params
@@ -86,7 +86,7 @@ class Client:
         return self.moengage("campaign-stats", stats_body(day, **body))
 
     def endpoint(self, name: str) -> Any:
-        """Send a plain, right request to an endpoint."""
+        """Send a simple request without mistakes to an endpoint."""
         account = self.account
         if name == "batch_list":
             return self.batch("list", limit=100, status=ALL_STATUSES)
@@ -108,7 +108,7 @@ def new_id() -> str:
 
 
 def without_id(answer: Any) -> Any:
-    """An answer without the echo of the request's own id."""
+    """An answer without the request's id, which it repeats."""
     return {**answer, "response_id": ""} if isinstance(answer, dict) and "response_id" in answer else answer
 
 
@@ -374,7 +374,7 @@ def test_transactional_statistics_refuse_a_wrong_window_and_what_they_do_not_kno
     assert (answer.status_code, answer.json()["code"]) == (400, 30)
 
 
-def test_six_months_of_transactional_statistics_are_allowed_each_day_of_the_window_and_no_other(client: Client) -> None:
+def test_transactional_statistics_of_six_months_are_allowed_and_have_only_days_of_the_window(client: Client) -> None:
     first, last = date(2026, 5, 20), date(2026, 11, 20)
     answer = client.transactional("welcome", since=str(first), until=str(last))
     days = [date.fromisoformat(row["date"]) for row in answer.json()["detail"]]
@@ -387,14 +387,14 @@ def test_six_months_of_transactional_statistics_are_allowed_each_day_of_the_wind
     ]
 
 
-def test_a_group_has_to_be_quoted_and_an_unknown_one_or_one_of_another_app_is_404(client: Client) -> None:
+def test_a_group_has_to_be_quoted_and_an_unknown_group_or_one_of_another_app_is_404(client: Client) -> None:
     assert client.transactional("order%2Fconfirm%20%C3%A9").status_code == 200
     for group, app in (("order/confirm%20%C3%A9", 0), ("unknown", 0), ("", 0), ("order%2Fconfirm%20%C3%A9", 1)):
         answer = client.transactional(group, app)
         assert (answer.status_code, answer.json()["code"]) == (404, 20), group
 
 
-def test_a_raw_letter_in_a_group_is_not_understood(client: Client) -> None:
+def test_a_group_with_an_unquoted_letter_leads_to_no_endpoint(client: Client) -> None:
     host = client.account.apps[0].key
     for group in ("confirm é", "é", "a b", "50%", "a%2"):
         headers: Message[str, str] = Message()
@@ -492,7 +492,7 @@ def test_a_day_without_statistics_has_no_page(client: Client) -> None:
     assert (answer["total_campaigns"], answer["total_pages"], answer["data"]) == (0, 0, {})
 
 
-def test_asked_ids_are_counted_as_the_account_says() -> None:
+def test_the_total_counts_the_ids_asked_or_found_as_the_account_says() -> None:
     for way, total in (("found", 1), ("asked", 3)):
         account = make_account(today=TODAY, moengage_total=way)
         with Sandbox(account) as sandbox:
@@ -634,7 +634,7 @@ def test_a_reset_is_a_reset_on_the_wire(client: Client) -> None:
         context = ssl.create_default_context(cafile=client.sandbox.environment["REQUESTS_CA_BUNDLE"])
         with context.wrap_socket(plain, server_hostname="api.batch.com") as tls:
             tls.sendall(b"GET /2.10/orchestrations/list HTTP/1.1\r\n\r\n")
-            # Below TLS, since OpenSSL calls a reset an end of file.
+            # Read below TLS, because OpenSSL reports a reset as an end of file.
             with socket.socket(fileno=socket.dup(tls.fileno())) as wire:
                 wire.settimeout(5)
                 with pytest.raises(ConnectionResetError):
@@ -776,7 +776,7 @@ NAMED = {
 
 
 def parted(row: dict[str, Any], names: Container[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a row has under these names, and the rest."""
+    """The part of a row with these names, and the rest."""
     return {k: v for k, v in row.items() if k in names}, {k: v for k, v in row.items() if k not in names}
 
 
@@ -866,7 +866,7 @@ def test_the_truth_of_moengage_is_what_a_reader_gets(client: Client, metric_type
         assert row["metric_type"] == metric_type
 
 
-def test_every_vendor_sends_metrics_that_no_page_names_also_called_like_columns(client: Client) -> None:
+def test_every_vendor_sends_undocumented_metrics_some_named_like_columns(client: Client) -> None:
     config, account = client.sandbox.config(), client.account
     for stream, key in (
         ("orchestration_stats", "project_key"),
@@ -881,7 +881,7 @@ def test_every_vendor_sends_metrics_that_no_page_names_also_called_like_columns(
         assert any(isinstance(value, dict) for block in others for value in block.values()), stream
 
 
-# Which leaves of each kind of campaign count when all of them have numbers, worked out by hand.
+# The leaves of each kind of campaign that count if all of them have numbers, worked out by hand.
 IN_TOTAL: list[set[tuple[str, str, str]]] = [
     {("android", "all_locales", "all_variations")},
     {("ALL_PLATFORMS", "all_locale", "all_variations")},
@@ -958,7 +958,7 @@ def test_there_is_a_row_on_every_edge_and_none_beyond(client: Client) -> None:
     assert account.horizon in {day for _, name, day in account.edges if name == "start-1"}
 
 
-def test_drafts_and_dev_campaigns_have_no_rows(client: Client) -> None:
+def test_drafts_have_no_rows(client: Client) -> None:
     days, config = (client.account.first_day, TODAY), client.sandbox.config()
     drafts = {o.id for o in client.account.orchestrations if o.status(TODAY) == "draft"}
     assert drafts
@@ -1039,7 +1039,7 @@ def test_the_command_prints_what_to_set_and_writes_a_configuration() -> None:
     assert set(config) == {"start_date", "batch", "batch_legacy", "moengage"}
 
 
-def test_closing_ends_a_request_that_hangs_and_removes_the_ca() -> None:
+def test_closing_removes_the_ca() -> None:
     sandbox = Sandbox(make_account(today=TODAY)).start()
     ca = Path(sandbox.environment["REQUESTS_CA_BUNDLE"])
     assert ca.exists()

@@ -1,4 +1,4 @@
-"""Keys that can send messages to millions of phones are never printed, stored, or sent to anybody else."""
+"""No key is printed, stored, or sent to another host: these keys can send messages to millions of phones."""
 
 import base64
 import json
@@ -114,7 +114,7 @@ def test_no_redirection_is_followed_and_only_the_vendors_hosts_are_asked(world: 
     assert {request.host for request in world.sandbox.requests} == {"api.batch.com", "api-01.moengage.com"}
 
 
-def test_batch_only_ever_gets_get(world: World) -> None:
+def test_batch_gets_only_get_requests(world: World) -> None:
     run("check", world.config, world.sandbox.environment)
     run("read", world.config, world.sandbox.environment, streams=STREAMS)
     methods = {request.method for request in world.sandbox.requests if request.host == "api.batch.com"}
@@ -129,7 +129,7 @@ def test_no_state_holds_a_key(world: World) -> None:
 
 @pytest.mark.parametrize("key", ["live/key+77=", 'live"key\\77', "live%2Fkey?77", "live&key<77>~!'()*"])
 @pytest.mark.parametrize("arguments", [[], ["--debug"]], ids=["", "debug"])
-def test_a_key_with_signs_that_a_url_or_json_spells_otherwise_is_not_printed(
+def test_a_key_with_characters_that_a_url_or_json_escapes_is_not_printed(
     world: World, key: str, arguments: list[str]
 ) -> None:
     world.config["batch"]["rest_api_key"] = f"cep-{key}"
@@ -144,7 +144,7 @@ def test_a_key_with_signs_that_a_url_or_json_spells_otherwise_is_not_printed(
 
 
 @pytest.mark.parametrize("name", ["project_key", "rest_key", "remark"])
-def test_a_key_typed_elsewhere_is_not_printed(world: World, name: str) -> None:
+def test_a_key_typed_into_an_unknown_setting_is_not_printed(world: World, name: str) -> None:
     world.config["batch"][name] = "k3y-of-nobody-0815"
     world.config["moengag"] = {"api_key": "k3y-of-nobody-0815"}
     for verb in ("check", "read"):

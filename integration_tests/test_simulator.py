@@ -1,4 +1,4 @@
-"""The simulator's own tests: a seed is one history, and a connector that is broken on purpose is found out."""
+"""The simulator itself: a seed always gives the same history, and a connector broken on purpose is noticed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def answers(*orders: Answer, processes: int = 1, broken_by: str | None = None) -
 
 
 def test_a_seed_is_one_history_in_every_process() -> None:
-    # Threads, faults, waits and a death: 61 begins with one.
-    first, second = [list(answers({"seed": 3}, {"seed": 61})) for _ in range(2)]
+    # Threads, faults, waits and a death.
+    killed = FIRST.index("killed")
+    first, second = [list(answers({"seed": 3}, {"seed": killed})) for _ in range(2)]
     for one, other in zip(*(sorted(a, key=lambda answer: answer["seed"]) for a in (first, second)), strict=True):
         for part in ("history", "trace", "violations", "events", "seconds"):
             assert one[part] == other[part], f"seed {one['seed']}: {part}"
@@ -67,7 +68,7 @@ def test_a_simpler_history_has_one_thing_less() -> None:
 EVERYTHING = Counter({**{f"{kind}@batch_list": 1 for kind in KINDS}, **dict.fromkeys(HAPPENINGS, 1)})
 
 
-def test_a_kind_that_never_came_is_named() -> None:
+def test_an_event_or_outcome_that_never_came_is_named() -> None:
     events = EVERYTHING - Counter({"half_pair@batch_list": 1, "goes on": 1})
     outcomes = Counter(dict.fromkeys(OUTCOMES, 1)) - Counter({"killed": 1})
     assert never_came(events, outcomes, 100) == ["half_pair", "goes on", "killed"]
@@ -84,7 +85,7 @@ def test_many_histories_have_every_kind_at_every_endpoint() -> None:
     assert "500@batch_list" not in never
 
 
-# --- what a state promises ------------------------------------------------------------------------------
+# --- the promises of states -----------------------------------------------------------------------------
 
 STREAM = "legacy_campaign_stats"
 ASKED_FOR = {("iOS", "a"), ("iOS", "b")}
@@ -105,17 +106,17 @@ def state(text: dict[str, Any]) -> Promise:
     return Promise.of({"stream": {"stream_state": text}})
 
 
-def test_a_state_before_its_rows_is_told() -> None:
+def test_a_state_before_its_rows_is_a_fault() -> None:
     table = Table(STREAM, rows=of_campaign("a"))
     assert "2 rows missing" in (audit_of(table).commit(state({"date": "2026-03-02"})) or "")
 
 
-def test_a_state_after_its_rows_is_well() -> None:
+def test_a_state_after_its_rows_is_right() -> None:
     table = Table(STREAM, rows=dict(TRUTH))
     assert audit_of(table).commit(state({"date": "2026-03-02"})) is None
 
 
-def test_what_is_owed_may_be_missing_from_its_day_on() -> None:
+def test_a_campaign_that_is_owed_can_be_missing_from_its_day_on() -> None:
     late = {key: row for key, row in TRUTH.items() if key[1] == "a" or key[2] == "2026-03-01"}
     for rows, since, is_well in ((of_campaign("a"), 1, True), (late, 2, True), (of_campaign("a"), 2, False)):
         told = audit_of(Table(STREAM, rows=dict(rows))).commit(
@@ -124,7 +125,7 @@ def test_what_is_owed_may_be_missing_from_its_day_on() -> None:
         assert (told is None) == is_well, told
 
 
-def test_what_is_owed_no_more_has_to_be_there() -> None:
+def test_a_campaign_that_is_no_longer_owed_has_to_be_there() -> None:
     table = Table(STREAM, rows=of_campaign("a"))
     first = audit_of(table)
     assert first.commit(state({"date": "2026-03-02", "owed": [["iOS", "b", "2026-03-01"]]})) is None
@@ -132,19 +133,19 @@ def test_what_is_owed_no_more_has_to_be_there() -> None:
     assert "2 rows missing" in (audit_of(table, 2).commit(state({"date": "2026-03-02"})) or "")
 
 
-def test_the_state_of_a_sync_that_is_not_done_promises_nothing_yet() -> None:
+def test_a_state_under_way_without_a_date_promises_nothing() -> None:
     now = {"under_way": {"first": "2026-03-01", "last": "2026-03-02"}}
     table = Table(STREAM)
     assert audit_of(table).commit(state(now)) is None
     assert audit_of(table).commit(state({**now, "date": "2026-03-02"})) is not None
 
 
-def test_a_sync_that_goes_on_owes_what_the_first_one_owed() -> None:
+def test_a_resumed_sync_has_to_bring_what_the_first_one_did_not() -> None:
     table = Table(STREAM, rows=of_campaign("a"))
     first = audit_of(table)
     assert first.commit(state({"under_way": {"first": "2026-03-01", "last": "2026-03-02"}})) is None
     first.settle(is_complete=False)
-    # The numbers of "a" are those of the first attempt, those of "b" never came.
+    # "a" has the numbers of the first sync, and "b" had none.
     restated = {key: b"2" if key[2] == "2026-03-01" else row for key, row in TRUTH.items()}
     second = Audit(table, 2, restated, (date(2026, 3, 2), date(2026, 3, 2)), ASKED_FOR)
     table.learn(2, restated, restated)
@@ -152,7 +153,7 @@ def test_a_sync_that_goes_on_owes_what_the_first_one_owed() -> None:
     assert "1 rows missing, 0 not restated" in (second.commit(state({"date": "2026-03-02"})) or "")
 
 
-def test_a_number_from_before_the_sync_that_had_to_read_it_is_old() -> None:
+def test_a_number_older_than_the_sync_that_had_to_read_it_is_a_fault() -> None:
     table = Table(STREAM, rows=dict(TRUTH))
     first = audit_of(table)
     first.commit(state({"date": "2026-03-02"}))
@@ -161,7 +162,7 @@ def test_a_number_from_before_the_sync_that_had_to_read_it_is_old() -> None:
     assert [kind for kind, _ in audit_of(table, 2, restated).faults()] == ["rows not restated"]
 
 
-def test_what_a_sync_that_is_complete_still_owes_is_told() -> None:
+def test_a_complete_sync_that_still_owes_a_campaign_is_a_fault() -> None:
     audit = audit_of(Table(STREAM, rows=dict(TRUTH)))
     audit.commit(state({"date": "2026-03-02", "owed": [["iOS", "b", "2026-03-01"]]}))
     assert [kind for kind, _ in audit.faults()] == ["complete but not at rest"]
@@ -181,8 +182,8 @@ def test_what_a_sync_that_is_complete_still_owes_is_told() -> None:
         ("lose_the_last_row", "500", "rows missing"),
     ],
 )
-def test_a_connector_that_is_broken_on_purpose_is_found_out(sabotage: str, turn: str, kind: str) -> None:
-    """In the history whose turn it is; CONTRIBUTING.md says how many it takes when nobody chooses."""
+def test_a_connector_broken_on_purpose_is_noticed(sabotage: str, turn: str, kind: str) -> None:
+    """In the history that fits; CONTRIBUTING.md says how many histories it takes from a random seed on."""
     (played,) = answers({"seed": FIRST.index(turn)}, broken_by=SABOTAGE + sabotage)
     assert kind in [violation["kind"] for violation in played["violations"]], played["violations"]
 

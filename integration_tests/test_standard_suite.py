@@ -1,6 +1,6 @@
-"""Airbyte's standard test suite, in-process and through the image, against the sandbox.
+"""Airbyte's standard test suite, in this process and in the image, against the sandbox.
 
-`acceptance-test-config.yml` lists the scenarios; each gets a configuration that the sandbox's account fits.
+`acceptance-test-config.yml` lists the scenarios; each gets a configuration for the sandbox's account.
 """
 
 import subprocess
@@ -20,11 +20,11 @@ from integration_tests.needs import image_for_tests
 from integration_tests.sandbox import Sandbox, make_account
 from source_campaign_stats import SourceCampaignStats
 
-# What `-W error::…DiscoveredCatalogWarning` does: what the suite only advises about a catalog fails too.
+# The suite only warns of some mistakes in a catalog. Here they fail.
 pytestmark = pytest.mark.filterwarnings("error::airbyte_cdk.test.standard_tests.DiscoveredCatalogWarning")
 
 GROUPS = ("batch", "batch_legacy", "moengage")
-# The command that a test of the suite runs, by a part of the test's name.
+# A part of a test's name -> the command that the test runs.
 _COMMANDS: dict[str, ScenarioCommand] = {"spec": "spec", "check": "check", "discover": "discover", "read": "read"}
 
 
@@ -49,9 +49,9 @@ def configurations() -> dict[str, dict[str, Any]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs every test of the suite that takes a scenario with the scenarios that `acceptance-test-config.yml` has."""
+    """Runs each test of the suite with the scenarios of `acceptance-test-config.yml` that fit its command."""
     if "scenario" in metafunc.fixturenames and metafunc.cls is not None:
-        # The suite itself would skip the other ones; a skip is kept for what the machine lacks.
+        # The suite itself would skip the others. Here a test is only skipped if the machine lacks a tool.
         command = next(command for part, command in _COMMANDS.items() if part in metafunc.function.__name__)
         scenarios = [scenario for scenario in metafunc.cls.get_scenarios() if scenario.runs(command)]
         metafunc.parametrize("scenario", scenarios, ids=[scenario.id for scenario in scenarios])
@@ -75,7 +75,7 @@ class TestStandardSuite(SourceTestSuiteBase):
     """The suite with this connector's scenarios, its image tests included."""
 
     connector = SourceCampaignStats
-    # Compares with the version that Airbyte published, which it would ask the registry for: there is none.
+    # This test compares with the version in Airbyte's registry, and there is none.
     test_docker_image_spec_backward_compatibility = None  # type: ignore[assignment]
 
     @classmethod
@@ -91,12 +91,12 @@ class TestStandardSuite(SourceTestSuiteBase):
 
     @classmethod
     def create_connector(cls, scenario: ConnectorTestScenario | None) -> SourceCampaignStats:
-        """As the command line does it: a declarative source takes its configuration when it is made."""
+        """Makes the source with its configuration, as the command line does: a declarative source needs it then."""
         return SourceCampaignStats(config=scenario.config_dict if scenario else None)
 
     @pytest.fixture
     def connector_image_override(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
-        """The image that is tested; what the suite asks of docker, the engine that is there does."""
+        """The image that is tested. Docker commands of the suite are run by the engine of this machine."""
         image = image_for_tests()
 
         def run_docker_command(cmd: Sequence[str], **_: Any) -> "subprocess.CompletedProcess[str]":
@@ -107,7 +107,7 @@ class TestStandardSuite(SourceTestSuiteBase):
 
     @pytest.fixture
     def connector_base_image_override(self) -> None:
-        """The image is built already."""
+        """No base image, because the image is already built."""
 
     @pytest.fixture
     def read_from_streams(self) -> str:
@@ -118,14 +118,14 @@ class TestStandardSuite(SourceTestSuiteBase):
         return "all"
 
 
-# The suite skips its image tests where there is no docker client; here podman or buildah serves as well.
+# The suite skips its image tests without a docker client. Here podman or buildah runs them too.
 for _name, _test in vars(DockerConnectorTestSuite).items():
     if _name.startswith("test_docker_image"):
         _test.pytestmark = [mark for mark in _test.pytestmark if mark.name != "skipif"]
 
 
 def _in_image(image: Image, sandbox: Sandbox, command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    """Does what `docker run --rm [-v FILE:INSIDE[:MODE]]… IMAGE ARGUMENTS…` says, with the sandbox as the vendors."""
+    """Runs the command of `docker run --rm [-v FILE:INSIDE[:MODE]]… IMAGE ARGUMENTS…`, against the sandbox."""
     assert list(command[:3]) == ["docker", "run", "--rm"], command
     position = list(command).index(image.name)
     volumes = [option.split(":") for option in command[3:position] if option != "-v"]

@@ -1,4 +1,4 @@
-"""Whole syncs against the truth: every row, once per key, restated when the vendor restates it."""
+"""Whole syncs have every row of the truth, once per key, with the newest numbers of the vendor."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -41,14 +41,14 @@ def test_a_first_sync_has_every_row_and_reads_each_list_once(world: World) -> No
     assert output.exit_code == 0, output.text[-3000:]
     assert not world.faults(output)
     assert len(world.sandbox.calls("batch_list")) == 1
-    # A page and the one that shows the end, of each half, and of the first one again.
+    # For each app two pages (one with items, one that shows the end) of each half, and of the first half again.
     assert len(world.sandbox.calls("legacy_list")) == 3 * 2 * len(world.config["batch_legacy"]["apps"])
     assert not [request for request in world.sandbox.requests if request.status != 200]
     for state in output.states.values():
         assert len(str(state)) < 300
 
 
-def test_totals_of_every_kind_and_metrics_that_no_page_names_are_as_in_the_truth() -> None:
+def test_totals_of_every_kind_and_undocumented_metrics_are_as_in_the_truth() -> None:
     account = make_account(seed=12, days=25, orchestrations=24, legacy_campaigns=8, moengage_campaigns=30, density=0.9)
     statistics = tuple(name for name in STREAMS if name.endswith("_stats"))
     with Sandbox(account) as sandbox:
@@ -90,7 +90,7 @@ def test_filters_in_the_settings_are_honoured(world: World) -> None:
     orchestrations = world.sandbox.expected("orchestration_stats", world.first_day, world.last_day, world.config)
     world.config["batch"]["skip_orchestration_ids"] = [orchestrations[0]["orchestration_id"]]
     campaigns = world.sandbox.expected("moengage_campaigns", world.first_day, world.last_day, world.config)
-    # Eleven ids are two pages of a day.
+    # Eleven ids take two calls a day.
     world.config["moengage"] |= {
         "campaign_ids": [campaign["campaign_id"] for campaign in campaigns[:11]],
         "attribution_type": "CLICK_THROUGH",
@@ -103,7 +103,7 @@ def test_filters_in_the_settings_are_honoured(world: World) -> None:
 
 
 @pytest.mark.parametrize("counting", ["found", "asked"])
-def test_days_with_quiet_campaigns_are_whole_however_the_vendor_counts_them(counting: str) -> None:
+def test_a_day_has_every_row_however_the_vendor_counts_campaigns_without_numbers(counting: str) -> None:
     account = make_account(seed=3, days=12, moengage_campaigns=14, density=0.4, moengage_total=counting)
     with Sandbox(account) as sandbox:
         world = World(sandbox, account, days=10)
@@ -112,7 +112,7 @@ def test_days_with_quiet_campaigns_are_whole_however_the_vendor_counts_them(coun
         output = run("read", world.config, sandbox.environment, streams=["moengage_campaign_stats"])
         assert output.exit_code == 0, output.text[-3000:]
         assert not world.faults(output, ("moengage_campaign_stats",))
-        # Two calls a day for twelve ids: each is one page, whatever the total counts.
+        # Twelve ids take two calls a day. Each call is one page, whatever the total counts.
         assert len(sandbox.calls("moengage_stats")) == 10 * 2
 
 
@@ -209,7 +209,7 @@ def test_a_campaign_that_appears_later_arrives_with_all_its_days_inside_the_look
             assert len(newest) == len(expected), stream
 
 
-def test_the_second_sync_asks_for_the_orchestrations_that_can_still_change_only() -> None:
+def test_a_sync_asks_only_for_orchestrations_that_can_have_rows() -> None:
     account = make_account(seed=8, days=60, orchestrations=20, old_orchestrations=300)
     with Sandbox(account) as sandbox:
         world = World(sandbox, account, days=50)
@@ -222,7 +222,7 @@ def test_the_second_sync_asks_for_the_orchestrations_that_can_still_change_only(
         assert len(sandbox.calls("batch_list")) == 4
 
 
-def test_a_start_before_the_six_months_that_batch_keeps_is_clamped_and_said() -> None:
+def test_a_start_before_the_six_months_that_batch_keeps_is_moved_and_the_log_says_so() -> None:
     account = make_account(seed=6, days=220, orchestrations=12, legacy_campaigns=2, moengage_campaigns=2)
     with Sandbox(account) as sandbox:
         config = sandbox.config(start_date=(account.today - 215 * DAY).isoformat())
@@ -247,7 +247,7 @@ def test_two_workers_read_everything_too(world: World) -> None:
 def test_the_last_day_is_yesterday_in_the_time_zone_unless_today_is_included(
     world: World, include_today: bool, last: int
 ) -> None:
-    # 23:30 UTC is the next day in Tokyo already.
+    # At 23:30 UTC it is already the next day in Tokyo.
     today = world.account.today
     world.config |= {"timezone": "Asia/Tokyo", "include_today": include_today}
     clock = command_with(day=f"{today - DAY}T23:30:00")
@@ -256,9 +256,7 @@ def test_the_last_day_is_yesterday_in_the_time_zone_unless_today_is_included(
     assert asked == str(today - last * DAY)
 
 
-def test_years_of_transactional_messages_come_in_windows_without_gap_or_overlap_and_a_day_later_only_the_lookback() -> (
-    None
-):
+def test_a_long_time_of_transactional_messages_is_asked_in_windows_and_the_next_sync_asks_only_the_lookback() -> None:
     stream = "legacy_transactional_stats"
     account = make_account(seed=21, days=400, orchestrations=0, legacy_campaigns=1, moengage_campaigns=0)
     with Sandbox(account) as sandbox:
@@ -279,6 +277,6 @@ def test_years_of_transactional_messages_come_in_windows_without_gap_or_overlap_
 
 
 def windows_of(first: date, last: date) -> list[tuple[str, str]]:
-    """The windows of a long time: 178 days each, and the rest."""
+    """The windows of many days: 178 days each, and the rest."""
     starts = [first + n * DAY for n in range(0, (last - first).days + 1, 178)]
     return [(str(start), str(min(start + 177 * DAY, last))) for start in starts]

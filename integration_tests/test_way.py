@@ -1,4 +1,4 @@
-"""The way to the vendors: what is broken on it is told by `check` by its own name, within a minute."""
+"""If the connection to a vendor fails, `check` names the part that is broken, within a minute."""
 
 import socket
 import threading
@@ -17,7 +17,7 @@ PASSWORD = "proxy-password-77"
 
 @pytest.fixture
 def listening() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
-    """Makes a proxy that does with each connection what it is told; gives its address."""
+    """A function that starts a proxy, which treats each connection with the given function, and returns its address."""
     sockets: list[socket.socket] = []
 
     def serve(listener: socket.socket, treat: Callable[[socket.socket], None]) -> None:
@@ -61,7 +61,7 @@ def saying_nothing(connection: socket.socket) -> None:
 
 
 def message_of(world: World, seconds: float = 60, **variables: str) -> str:
-    """What `check` says of the vendor Batch alone, on a machine with these variables."""
+    """The message of a failed `check` of Batch alone, with these environment variables."""
     config = {name: value for name, value in world.config.items() if name not in ("moengage", "batch_legacy")}
     output = run("check", config, {**world.sandbox.environment, **variables}, executable=FAST)
     assert output.seconds < seconds
@@ -84,7 +84,7 @@ def message_of(world: World, seconds: float = 60, **variables: str) -> str:
         ("http://no-such-host.invalid:3128", "The proxy in HTTPS_PROXY has a name that is not known on this network"),
     ],
 )
-def test_a_proxy_that_can_not_be_used_is_told(world: World, address: str, words: str) -> None:
+def test_a_proxy_that_can_not_be_used_is_reported(world: World, address: str, words: str) -> None:
     assert message_of(world, HTTPS_PROXY=address).startswith(f"Batch: {words}")
 
 
@@ -106,7 +106,7 @@ def test_a_proxy_that_can_not_be_used_is_told(world: World, address: str, words:
     ],
     ids=["407", "403", "502", "no proxy", "silence", "broken behind it"],
 )
-def test_what_a_proxy_does_is_told(
+def test_a_proxy_that_does_not_connect_is_reported(
     world: World,
     listening: Callable[[Callable[[socket.socket], None]], str],
     treat: Callable[[socket.socket], None],
@@ -115,13 +115,13 @@ def test_what_a_proxy_does_is_told(
     assert message_of(world, HTTPS_PROXY=listening(treat)).startswith(f"Batch: {words}")
 
 
-def test_another_variable_is_told_by_its_own_name(world: World) -> None:
+def test_the_message_names_the_variable_of_the_proxy(world: World) -> None:
     assert "The proxy in ALL_PROXY refuses connections" in message_of(
         world, HTTPS_PROXY="", ALL_PROXY="http://127.0.0.1:9"
     )
 
 
-def test_a_host_that_is_not_known_is_told(world: World) -> None:
+def test_an_unknown_host_is_reported(world: World) -> None:
     try:
         socket.getaddrinfo("api.batch.com", 443)
         pytest.skip("this machine knows the vendor's host")
@@ -143,7 +143,7 @@ def test_a_host_that_is_not_known_is_told(world: World) -> None:
     ],
     ids=["missing", "a text", "broken"],
 )
-def test_a_file_of_certificates_that_can_not_be_used_is_told(
+def test_a_certificate_file_that_can_not_be_used_is_reported(
     world: World, tmp_path: Path, content: str | None, words: str
 ) -> None:
     path = tmp_path / "ca.pem"
@@ -153,7 +153,7 @@ def test_a_file_of_certificates_that_can_not_be_used_is_told(
     assert message_of(world, REQUESTS_CA_BUNDLE=str(path)).startswith(f"Batch: {words}")
 
 
-def test_a_sync_tells_the_way_as_well_and_no_name_of_python(world: World) -> None:
+def test_a_sync_reports_a_broken_proxy_without_a_stack_trace_or_exception_name(world: World) -> None:
     environment = {**world.sandbox.environment, "HTTPS_PROXY": "http://127.0.0.1:9"}
     output = run("read", world.config, environment, streams=["orchestrations"], executable=command_with(speed=200))
 

@@ -1,8 +1,8 @@
 """A small warehouse: loads the records that a sync printed into DuckDB, with the types of the schemas.
 
-What Airbyte's destinations do, in a hundred lines, so that the demo needs no more than DuckDB: one table a stream in
-the schema `campaign_stats`, one row a key, dates as dates, numbers as numbers, timestamps as timestamps, nested columns
-as JSON.
+It does in a hundred lines what Airbyte's destinations do, so that the demo only needs DuckDB. Each stream has a table
+in the schema `campaign_stats` with one row per primary key; dates, numbers and timestamps have their types, and nested
+columns are JSON.
 """
 
 import json
@@ -13,10 +13,10 @@ from typing import Any
 
 import duckdb
 
-# Where the tables of the streams stand, as in a warehouse that Airbyte fills; the reports stand in `main`.
+# The schema of the streams' tables, as in a warehouse that Airbyte fills. The reports are in `main`.
 SCHEMA = "campaign_stats"
 
-# One line of the file is a message of the Airbyte protocol.
+# Each line of the file is a message of the Airbyte protocol.
 MESSAGES = """
 SELECT record.data AS data, to_timestamp(record.emitted_at / 1000.0) AS emitted
 FROM read_json(?, format = 'newline_delimited', maximum_object_size = 100000000,
@@ -49,12 +49,12 @@ def quoted(name: str) -> str:
 
 
 class Warehouse:
-    """A DuckDB file with one table for each stream of a catalog; what is in the file stays."""
+    """A DuckDB file with one table for each stream of a catalog. Rows that are already in the file stay."""
 
     def __init__(self, path: Path, catalog: Mapping[str, Any]) -> None:
         self.streams: Sequence[Mapping[str, Any]] = catalog["streams"]
         self.connection = duckdb.connect(str(path))
-        # A timestamp is shown as it was read, whatever the time zone of the machine.
+        # Timestamps are shown in UTC, whatever the time zone of the machine.
         self.connection.execute("SET TimeZone = 'UTC'")
         self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         self.connection.execute(f"SET search_path = 'main,{SCHEMA}'")
@@ -70,14 +70,14 @@ class Warehouse:
         self.connection.close()
 
     def load(self, records: Path) -> None:
-        """Load a sync: lists are replaced, statistics put in by key, so that restated rows replace the old ones."""
+        """Load the records of a sync. Lists are replaced; statistics are upserted by primary key."""
         for stream in self.streams:
             table = f"{SCHEMA}.{quoted(stream['name'])}"
             with_dates = bool(stream.get("source_defined_cursor"))
             if not with_dates:
                 self.connection.execute(f"DELETE FROM {table}")
             values = ", ".join(_value(name, kind) for name, kind in columns(stream).items())
-            # A key that came twice in one sync counts as it came last.
+            # If a key came twice in one sync, the last record counts.
             keys = ", ".join(f"data ->> {_path(name)}" for name in primary_key(stream))
             self.connection.execute(
                 f"INSERT OR REPLACE INTO {table} SELECT {values}, emitted FROM ({MESSAGES}) "

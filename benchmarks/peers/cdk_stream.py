@@ -89,7 +89,7 @@ class OrchestrationStats(BatchStream):
 
 
 class Source(AbstractSource):
-    """One request after the other."""
+    """A source that sends one request after the other."""
 
     def check_connection(self, logger: logging.Logger, config: Mapping[str, Any]) -> tuple[bool, None]:
         return True, None

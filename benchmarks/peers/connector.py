@@ -1,7 +1,7 @@
-"""The connector as its console script runs it, but with no call budget to wait for: `connector.py read --config …`.
+"""The connector as its console script runs it, but without waits for the call budget: `connector.py read --config …`.
 
-The other programs have no budget. Only the numbers of the budget's rates are raised, in memory; what a budget costs
-for each call stays.
+The other programs have no budget. Only the numbers of the budget's rates are raised, in memory; the code of the budget
+still runs for each call.
 """
 
 from typing import Any

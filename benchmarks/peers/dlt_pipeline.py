@@ -1,7 +1,7 @@
 """The work with dlt's `rest_api`: `dlt_pipeline.py task.json WORKERS run | extract`.
 
-`run` ends with files of JSON lines, one record a line with its breakdowns inside. `extract` is only its first step,
-which leaves the records in files that nothing but dlt's own next step (`normalize`) is meant to read.
+`run` ends with files of JSON lines, one record per line with its breakdowns inside. `extract` is only dlt's first step:
+it leaves the records in files that only dlt's next step (`normalize`) reads.
 """
 
 import os
@@ -14,12 +14,11 @@ from api import BASE, PAGE_SIZE, STATUSES, Task
 TASK = Task()
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["EXTRACT__WORKERS"] = str(TASK.workers)
-# Compressing its files would cost it time that no other program here spends.
+# The other programs do not compress their output either.
 os.environ["DATA_WRITER__DISABLE_COMPRESSION"] = "true"
 
-# A file that is full can be normalized by another process: one for each core.
-os.environ["NORMALIZE__WORKERS"] = os.environ.get("BENCH_NORMALIZE", "1")
-os.environ["DATA_WRITER__FILE_MAX_ITEMS"] = os.environ.get("BENCH_ITEMS", "50000")
+os.environ["NORMALIZE__WORKERS"] = "1"
+os.environ["DATA_WRITER__FILE_MAX_ITEMS"] = "50000"
 
 # Imported here, because dlt reads its settings when it is imported.
 import dlt  # noqa: E402
@@ -29,18 +28,18 @@ from shape import record_of  # noqa: E402
 
 
 def decode_with_orjson(response: requests.Response, *_: Any, **__: Any) -> requests.Response:
-    """dlt calls `json()`, which is slower with what requests takes for it."""
+    """dlt calls `response.json()`, which is slower with the decoder of requests."""
     response.json = lambda **_: orjson.loads(response.content)  # type: ignore[method-assign]
     return response
 
 
 def as_record(day: dict[str, Any]) -> dict[str, Any]:
-    # dlt names a field of the parent after the parent's resource.
+    # dlt puts the name of the parent's resource before the names of its fields.
     return record_of(day, day.pop("_orchestrations_id"), TASK.project_key)
 
 
 SOURCE = rest_api_source(
-    # The breakdowns stay inside their record, as with everyone else.
+    # The breakdowns stay inside their record, as in the other programs.
     max_table_nesting=0,
     config={
         "client": {"base_url": f"{BASE}/", "headers": TASK.headers},

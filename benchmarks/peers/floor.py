@@ -1,4 +1,4 @@
-"""The floor: an asyncio loop that writes JSON lines. `floor.py task.json 20 drain` only reads, and writes nothing."""
+"""The floor: an asyncio loop that writes JSON lines. `floor.py task.json 20 drain` only reads the answers."""
 
 import asyncio
 import os

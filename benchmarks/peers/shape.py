@@ -1,4 +1,4 @@
-"""The record that every peer writes: what the connector writes too, made in the cheapest way."""
+"""Makes the record that every peer writes, in the cheapest way. The connector writes the same."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ Record = dict[str, Any]
 
 
 def record_of(day: Record, orchestration_id: str, project_key: str) -> Record:
-    """A day of the answer as a record: where it comes from, and each breakdown as an array.
+    """A day of an answer as a record: with its ids, and each breakdown as an array.
 
     Example: `{"date": "2026-11-20", "platform": {"ios": {"sent": 3}}}` ->
     `{"date": …, "platforms": [{"platform": "ios", "sent": 3}], "orchestration_id": …, "project_key": …}`.

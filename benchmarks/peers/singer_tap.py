@@ -1,7 +1,7 @@
 """The work as a Meltano tap: singer-sdk with msgspec, records on stdout. The SDK reads one request after the other.
 
-`singer_tap.py task.json 1` is written as the SDK's template has it; with `tuned` after it the tap decodes the answers
-itself, with msgspec, and has no value compared with the schema.
+`singer_tap.py task.json 1` follows the SDK's template. With `tuned` after it the tap decodes the answers itself, with
+msgspec, and does not compare values with the schema.
 """
 
 import os
@@ -32,7 +32,7 @@ class BatchStream(RESTStream[str]):
     @property
     def requests_session(self) -> requests.Session:
         session = super().requests_session
-        # The SDK sends prepared requests, for which requests does not look at REQUESTS_CA_BUNDLE.
+        # The SDK sends prepared requests, and for these the library `requests` ignores REQUESTS_CA_BUNDLE.
         session.verify = os.environ["REQUESTS_CA_BUNDLE"]
         return session
 
@@ -46,7 +46,7 @@ class Orchestrations(BatchStream):
     path = "/list"
     primary_keys: ClassVar[tuple[str, ...]] = ("id",)
     schema = th.PropertiesList(th.Property("id", th.StringType)).to_dict()
-    # Only their statistics are wanted.
+    # Only the statistics are wanted.
     selected_by_default = False
 
     def get_new_paginator(self) -> JSONPathPaginator:
@@ -68,7 +68,7 @@ class OrchestrationStats(BatchStream):
     path = "/stats"
     parent_stream_type = Orchestrations
     primary_keys: ClassVar[tuple[str, ...]] = ("orchestration_id", "date")
-    # One bookmark for each of 1,000 parents would be written with every state.
+    # Otherwise every state would have a bookmark for each of 1,000 parents.
     state_partitioning_keys: ClassVar[list[str]] = []
     schema = TASK.schema
     records_jsonpath = "$.details[*]"

@@ -1,4 +1,4 @@
-"""A stand-in for the APIs of Batch CEP, Batch MEP and MoEngage: see `Sandbox`."""
+"""A stand-in for the APIs of Batch CEP, Batch MEP and MoEngage; `Sandbox` is where to begin."""
 
 from .account import Account
 from .faults import Fault

@@ -1,7 +1,7 @@
-"""The data behind the three APIs: what exists, on which days it has numbers, and which numbers.
+"""The data behind the three APIs: which campaigns exist, on which days they have numbers, and which numbers.
 
-Nothing of a row is stored. A row is computed from the seed, its key, its day and its revision, so a big
-account costs as much memory as a small one, and the answers and the truth both read it from here.
+No row is stored. A row is computed from the seed, its key, its day and its revision, so the rows of a big account take
+no more memory than those of a small one. The answers and the truth are both made from this data.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Change = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Span:
-    """The days on which something can have numbers; the edges always have some."""
+    """The days on which a campaign can have numbers. On the days in `edges` it always has some."""
 
     first: date
     last: date
@@ -90,7 +90,7 @@ class LegacyCampaign:
 
 @dataclass(frozen=True)
 class TransactionalGroup:
-    """A group of transactional messages: its id is a text that somebody chose, and no API lists it."""
+    """A group of transactional messages. Its id is a text that a developer chose, and no API lists it."""
 
     id: str
     span: Span | None
@@ -98,7 +98,7 @@ class TransactionalGroup:
 
 @dataclass
 class LegacyApp:
-    """An app of the Batch MEP account, with its API keys, and its campaigns, newest first; `dev_key` shows nothing."""
+    """An app of the Batch MEP account. `campaigns` are newest first; `key` is the Live key; `dev_key` is refused."""
 
     name: str
     key: str
@@ -125,9 +125,9 @@ Leaf = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class MoEngageCampaign:
-    """A MoEngage campaign: `item` is what the meta endpoint answers, `leaves` where its numbers hang.
+    """A MoEngage campaign: `item` is what the meta endpoint answers, `leaves` are (platform, locale, variation).
 
-    In the answer the leaves are spread over so many `elements` of the campaign's list.
+    Each leaf has numbers. In the answer the leaves are spread over `elements` items of the campaign's list.
     """
 
     id: str
@@ -158,7 +158,7 @@ class LeafStats:
 
 @dataclass(frozen=True)
 class Restatement:
-    """One time that the vendors changed past numbers."""
+    """A change of past numbers by the vendors: a `fraction` of the rows of these days."""
 
     number: int
     first_day: date
@@ -198,7 +198,7 @@ class Account:
     # --- days -------------------------------------------------------------------------------------------
 
     def __post_init__(self) -> None:
-        # Fixed once: a later horizon adds days, it does not forget the first ones.
+        # Fixed here, because a later horizon adds days at the end and must not drop the first ones.
         self.first_day = self.horizon - timedelta(days=self.days - 1)
 
     @property
@@ -259,7 +259,7 @@ class Account:
     def legacy_days(
         self, app: LegacyApp, campaign: LegacyCampaign, first: date | None = None, last: date | None = None
     ) -> Iterator[LegacyDay]:
-        """Yield the days of a legacy campaign, oldest first; the API knows no window, the truth does."""
+        """Yield the days of a legacy campaign, oldest first. The API gives all days; only the truth has a window."""
         tested = self._pool("legacy-ab", lambda rng: legacy_block(rng, WHOLE, optins=False))
         plain = self._pool("legacy", lambda rng: legacy_block(rng, WHOLE))
         version = self._pool("legacy-version", lambda rng: legacy_block(rng, PART, errors=False))
@@ -304,7 +304,7 @@ class Account:
         goals_base = digest(base, attribution_type)
         return LeafStats(
             None if control else {**performance.block(base, revision), **more.block(base, revision)},
-            # The page documents a name inside the goal as well; some have it.
+            # The vendor's page also shows a name inside the goal, so every second goal has one.
             [
                 (name, {**({"goal_name": name} if n % 2 else {}), **goal.block(goals_base, revision, n)})
                 for n, name in enumerate(campaign.goals)
@@ -324,7 +324,7 @@ class Account:
     # --- change -----------------------------------------------------------------------------------------
 
     def restate(self, first_day: date, last_day: date, fraction: float = 0.3, add_rows: bool = False) -> list[Change]:
-        """Change past numbers, and with `add_rows` fill days that had none; returns (stream, key) of each."""
+        """Change past numbers, and with `add_rows` fill days without rows; returns (stream, key) of each row."""
         number = len(self.restatements) + 1
         self.restatements.append(Restatement(number, first_day, last_day, fraction, add_rows))
         self.version += 1
@@ -354,7 +354,7 @@ class Account:
                         yield "moengage_campaign_stats", (day.isoformat(), campaign.id, *leaf)
 
     def add_day(self, n: int = 1, newcomers: bool = True) -> None:
-        """Let n more days pass; on each, with `newcomers`, one new thing of each vendor appears."""
+        """Let n more days pass; with `newcomers` each vendor gets a new campaign on each of them."""
         for _ in range(n):
             self.horizon += timedelta(days=1)
             self.today = max(self.today, self.horizon + timedelta(days=1))
@@ -371,7 +371,7 @@ class Account:
 
 
 def transactional_key(app: LegacyApp, group: TransactionalGroup) -> str:
-    """What the numbers of a group depend on."""
+    """The key from which the numbers of a group are computed."""
     return f"{app.key}/transactional/{group.id}"
 
 
@@ -385,8 +385,8 @@ FAILURE_REASONS = (
     "Opérateur injoignable – réessayer",
 )
 
-# Metrics that no page of the vendor names, as a new version may bring them. Some are called like a column that the
-# connector adds, some have something else than a number.
+# Metrics that no page of the vendor names; a new version of the API could add them. Some have the name of a column that
+# the connector adds, and some have values that are not numbers.
 UNDOCUMENTED: dict[str, tuple[str, ...]] = {
     "batch": (
         "unique_view",
@@ -407,7 +407,7 @@ UNDOCUMENTED: dict[str, tuple[str, ...]] = {
 
 
 def undocumented_block(rng: random.Random, vendor: str) -> Block:
-    """Make the metrics of one row that no page names; most rows have none."""
+    """Make the metrics of one row that no page of the vendor names; most rows have none."""
     if rng.random() < 0.85:
         return {}
     values = (rng.randrange(10**4), rng.random() * 100, None, "12 %", True, {"by_hour": {"9": 3, "10": None}}, [1, {}])
@@ -440,13 +440,14 @@ _NOT_PER_PLATFORM = {"spam", "unsubscribe", "skipped", "dismissed", "displayed"}
 
 Sizes = tuple[int, int]
 
-# How many messages a row is about, at least and at most. Rows are made without looking at each other, so the parts of
-# one have to be so small that together they are not more than it: up to three platforms or steps, up to four versions.
+# How many messages a row stands for, at least and at most. A row does not know its parts, so parts are made so small
+# that their sum is never more than the whole: there are up to three platforms or steps, and up to four versions.
 WHOLE: Sizes = (30_000, 80_000)
 PART: Sizes = (1_000, 7_500)
 PART_OF_A_PART: Sizes = (50, 300)
 
-# What a metric is a share of (the first that the channel has, else all messages of the row), and between which shares.
+# Each metric is a share of another one: of the first named one that the channel has, else of all messages of the row.
+# The two numbers are the least and the largest share.
 _SHARES: dict[str, tuple[tuple[str, ...], float, float]] = {
     # Batch
     "delivered": (("sent",), 0.9, 0.97),
@@ -495,7 +496,7 @@ def batch_block(rng: random.Random, metrics: str, sizes: Sizes, without: Collect
         if name in without:
             continue
         if name == "total_revenue":
-            # Whole numbers come without a point, as in the vendor's example.
+            # Whole amounts have no decimal point, as in the vendor's example.
             revenue = block["total_conversion"] * rng.uniform(10, 90)
             block[name] = rng.choice((int(revenue), revenue, round(revenue, 2)))
         elif name == "revenue_per_mille":
@@ -565,18 +566,18 @@ FUNNEL: dict[str, tuple[str, ...]] = {
 }
 
 
-# The values that stand for everything in a dimension, the one that MoEngage means first.
+# The values that mean the total in a dimension, the preferred one first.
 NAMES_OF_TOTALS = (("ALL_PLATFORMS",), ("ALL_LOCALES", "ALL_LOCALE"), ("ALL_VARIATIONS",))
 
 
 def rank(leaf: Leaf, level: int) -> int:
-    """Return which of the names of a total it has, the best first; a part comes after them."""
+    """Return the position of the leaf's value among the names of totals; a part gets the position after all of them."""
     names = NAMES_OF_TOTALS[level]
     return next((rank for rank, name in enumerate(names) if leaf[level].upper() == name), len(names))
 
 
 def counts_once(leaf: Leaf, rivals: Iterable[Leaf]) -> bool:
-    """Tell whether a leaf is in the total, among all leaves of its campaign and day that have numbers."""
+    """Return whether a leaf has `in_total`; `rivals` are the leaves of its campaign and day that have numbers."""
     rivals = list(rivals)
     for level in range(len(NAMES_OF_TOTALS)):
         if rank(leaf, level) != min(rank(rival, level) for rival in rivals):
@@ -587,7 +588,7 @@ def counts_once(leaf: Leaf, rivals: Iterable[Leaf]) -> bool:
 
 @functools.cache
 def size_of(leaf: Leaf, leaves: tuple[Leaf, ...]) -> Sizes:
-    """Return how large a leaf is: one that counts is whole, the others are the smaller the more they are parts."""
+    """Return the size of a leaf: whole if it counts, small if it is a part, smallest if it is a part of a part."""
     if counts_once(leaf, leaves):
         return WHOLE
     parts = sum(rank(leaf, level) == len(names) for level, names in enumerate(NAMES_OF_TOTALS))
@@ -595,7 +596,7 @@ def size_of(leaf: Leaf, leaves: tuple[Leaf, ...]) -> Sizes:
 
 
 def performance_block(rng: random.Random, channel: str, sizes: Sizes) -> Block:
-    """Make one block of MoEngage performance metrics as that channel has them; a few are without any number."""
+    """Make one block of MoEngage performance metrics as that channel has them; a few blocks have no number."""
     if rng.random() < 0.06:
         return rng.choice(({}, dict.fromkeys(PERFORMANCE[channel])))
     block: Block = {}
@@ -618,7 +619,7 @@ def funnel_block(rng: random.Random, channel: str) -> Block:
 
 
 def goal_block(rng: random.Random, sizes: Sizes) -> Block:
-    """Make one goal's numbers; some goals have revenue, some not. All goals of a row are less than its messages."""
+    """Make one goal's numbers, some with revenue. The goals of a row together have fewer conversions than messages."""
     conversions = rng.randint(0, sizes[0] // 50)
     block: Block = {
         "conversions": conversions,

@@ -48,7 +48,7 @@ class Batch:
         self._known: dict[tuple[object, ...], Any] = {}
 
     def authenticate(self, call: Call) -> None:
-        """Refuse anything but the account's REST key and project key."""
+        """Refuse any keys except the account's REST key and project key."""
         bearer = call.header("Authorization") or ""
         project = call.header("X-Batch-Project") or ""
         if not (
@@ -59,7 +59,7 @@ class Batch:
             raise RefusedError(error(401, message, "AUTHENTICATION_INVALID"))
 
     def limit(self, route: Route, now: float) -> dict[str, str]:
-        """Count the call, or refuse it: this vendor names no wait."""
+        """Count the call, or refuse it with a 429 that names no wait."""
         if not self._window.has_room(now):
             raise RefusedError(error(429, "Too many requests", "TOO_MANY_REQUESTS"))
         self._window.take(now)
@@ -73,7 +73,7 @@ class Batch:
             return Answer(200, self._list(call.query))
         return Answer(200, self._stats(call.query))
 
-    # --- what is there: 10,000 orchestrations must not be searched for each call --------------------------
+    # --- indexes, so that a call does not search 10,000 orchestrations -------------------------------------
 
     def _remembered(self, key: tuple[object, ...], make: Callable[[], Known]) -> Known:
         account = self.account
@@ -105,8 +105,8 @@ class Batch:
 
     def cursor(self, offset: int) -> str:
         """Return the opaque cursor of the page that begins there."""
-        # The first bytes become `++//`, and the length makes padding: a client that does not URL-encode
-        # the cursor sends another one.
+        # The first bytes become `++//` in base64, and the length leads to padding. So a client that does not URL-encode
+        # the cursor sends a wrong one.
         mark = base36(6, self.account.seed, "cursor", offset)
         return base64.b64encode(b"\xfb\xef\xff" + f"Orchestrations@{offset}@{mark}".encode()).decode()
 

@@ -31,7 +31,7 @@ def error(code: int, headers: dict[str, str] | None = None, status: int | None =
 
 
 def route(account: Account, path: str) -> Route:
-    """Return what a path of this vendor means; an unknown key is not shown either, it may be half of one."""
+    """Return what a path of this vendor means. An unknown key is not shown either: it can be half of a real one."""
     key, _, rest = path.removeprefix(PREFIX).partition("/")
     app = next((app.name for app in account.apps if app.key == unquote(key)), None)
     shown = f"{PREFIX}{app or '(unknown app key)'}/{rest}"
@@ -41,7 +41,7 @@ def route(account: Account, path: str) -> Route:
     if token != rest and token and "/" not in token:
         return Route("legacy_stats", shown, app, unquote(token))
     group = rest.removeprefix("transactional/stats/")
-    # One segment: what has a meaning in a URL has to be quoted.
+    # The group is one segment of the path, so characters with a meaning in a URL have to be quoted.
     if group != rest and re.fullmatch(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+", group):
         return Route("legacy_transactional_stats", shown, app, unquote(group))
     return Route(None, shown, app)
@@ -55,14 +55,14 @@ class BatchLegacy:
         self._window = Window(limits.legacy_per_minute, 60.0)
 
     def authenticate(self, call: Call) -> None:
-        """Refuse anything but the company's REST key and a LIVE key of one of its apps."""
+        """Refuse any keys except the company's REST key and the Live key of one of its apps."""
         given = (call.header("X-Authorization") or "").encode()
         known = hmac.compare_digest(given, self.account.legacy_rest_key.encode())
         if not known or route(self.account, call.path).app is None:
             raise RefusedError(error(10))
 
     def limit(self, route: Route, now: float) -> dict[str, str]:
-        """Count the call, or refuse it: this vendor names no wait."""
+        """Count the call, or refuse it with a 429 that names no wait."""
         if not self._window.has_room(now):
             raise RefusedError(error(60))
         self._window.take(now)

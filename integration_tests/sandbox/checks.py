@@ -1,4 +1,4 @@
-"""Checks that more than one vendor makes on what it is sent."""
+"""Checks of parameters that more than one vendor makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults that a test puts in the way of the next requests."""
+"""Faults that a test injects into the next requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BODY_KINDS = (
 )
 KINDS = (*STATUS_KINDS, *WIRE_KINDS, *BODY_KINDS)
 
-# Which endpoints a kind makes sense for; the others can happen everywhere.
+# The endpoint of kinds that only make sense there; all other kinds can happen everywhere.
 ONLY_FOR = {
     "has_more_stuck": "batch_list",
     "has_more_without_next": "batch_list",
@@ -41,10 +41,10 @@ MAINTENANCE_PAGE = (
 
 @dataclass
 class Fault:
-    """Something that goes wrong with the next `times` requests (None: all) after `skip` of them.
+    """A fault that hits `times` requests (None: all), after it has let `skip` requests pass.
 
-    `match` sees the request (without app keys) and narrows the choice; `seconds` is how long "hang" and
-    "slow" last; `retry_after`, `reset` and `header` add headers to an error.
+    It hits only requests of the `endpoint` for which `match` is true; `match` gets the request without app keys.
+    `seconds` is how long "hang" and "slow" last; `retry_after`, `reset` and `header` add headers to an error.
     """
 
     kind: str
@@ -70,11 +70,11 @@ class Fault:
 
     @property
     def lasts(self) -> float:
-        """The seconds it takes."""
+        """How many seconds it delays the answer."""
         return self.seconds if self.seconds is not None else {"hang": 30.0, "slow": 1.0}.get(self.kind, 0.0)
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that it adds."""
+        """Return the headers that it adds to the answer."""
         headers = dict(self.header)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
@@ -93,7 +93,7 @@ class Fault:
         return self.match is None or self.match(request)
 
     def fits_handshake(self, host: str) -> bool:
-        """Whether it is meant for a connection to this host: nobody knows the endpoint yet."""
+        """Whether it is meant for a connection to this host; the endpoint is not known yet."""
         if self.kind != "handshake_cut" or self.is_spent:
             return False
         is_batch = (self.endpoint or "").startswith(("batch", "legacy"))
@@ -101,16 +101,16 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for their request."""
+    """The injected faults."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
 
     def add(self, fault: Fault) -> None:
-        """Let a fault wait."""
+        """Inject a fault."""
         with self._lock:
-            # A copy, so that a fault that was written once can be used by many tests.
+            # A copy, because `times` is counted down, and tests can share a fault.
             self._faults.append(replace(fault))
 
     def clear(self) -> None:
@@ -123,11 +123,11 @@ class Faults:
 
     @property
     def left(self) -> int:
-        """How many more times a fault will happen, without those that never end."""
+        """How many times faults will still happen; endless ones do not count."""
         return sum(fault.times or 0 for fault in self._faults)
 
     def take(self, request: Request, answer: Callable[[], Answer]) -> Fault | None:
-        """Return the fault that hits this request; `answer` is asked only by faults that depend on it."""
+        """Return the fault that hits this request; `answer` is called only for faults that depend on the answer."""
         with self._lock:
             for fault in self._faults:
                 if fault.fits(request) and _can_hit(fault, answer) and _spend(fault):
@@ -155,7 +155,7 @@ def _spend(fault: Fault) -> bool:
 
 def _can_hit(fault: Fault, answer: Callable[[], Answer]) -> bool:
     if fault.kind == "fewer_campaigns":
-        # Only the last page contradicts the total, and only when it has something to leave out.
+        # Only the last page can contradict the total, and only if it has a campaign to leave out.
         whole = answer()
         return (
             whole.status == 200 and bool(whole.body["data"]) and whole.body["current_page"] >= whole.body["total_pages"]
@@ -193,7 +193,7 @@ def vendor_error(endpoint: str, kind: str, headers: dict[str, str]) -> Answer:
 
 
 def apply(fault: Fault, request: Request, answer: Callable[[], Answer], first_cursor: str) -> Answer:
-    """Return what is answered in place of, or made out of, the vendor's answer."""
+    """Return the answer with the fault: it replaces the vendor's answer, or is made from it."""
     endpoint, kind = request.endpoint or "", fault.kind
     if kind in STATUS_KINDS:
         return vendor_error(endpoint, kind, fault.headers())

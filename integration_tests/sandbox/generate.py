@@ -1,4 +1,4 @@
-"""Makes an account from a seed: every kind of campaign, every odd spelling, rows on every edge."""
+"""Makes an account from a seed: every kind of campaign, every odd spelling, rows on every first and last day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from .account import Account, Leaf, LegacyApp, LegacyCampaign, MoEngageCampaign, Orchestration, Span, TransactionalGroup
 from .seeded import base36, digest, hexadecimal
 
-# Identifiers that turn into numbers as soon as something guesses types.
+# Ids that become numbers if a program guesses types.
 NUMERIC_ORCHESTRATION = "1234567890e12"
 NUMERIC_CAMPAIGN = "123456789012345678901e23"
 NUMERIC_WORKSPACE = "012345678901234567e23"
@@ -30,19 +30,19 @@ ONE_DAY = timedelta(days=1)
 
 
 def odd_name(n: int) -> str:
-    """Return a name such as people type."""
+    """Return an odd name, as people type them."""
     return ODD_NAMES[n % len(ODD_NAMES)].format(n=n)
 
 
 def timestamp(day: date, key: int) -> str:
-    """Write a moment of that day, with or without Z, now and then at the very end of the day."""
+    """Write a time of that day, with or without Z, sometimes in the last second of the day."""
     clock = ("23:59:59", "00:00:00", "17:31:00", "09:05:07", "12:54:00")[key // 2 % 5]
     return f"{day.isoformat()}T{clock}{'Z' if key % 2 else ''}"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an archetype stands: its running number, and the day on which its last edge falls."""
+    """The place of one orchestration in the account: its number, its id, and the last day on which it can have rows."""
 
     account: Account
     n: int
@@ -52,11 +52,11 @@ class Place:
 
     @property
     def key(self) -> int:
-        """A number that varies the oddities."""
+        """A number that decides which oddities the orchestration has."""
         return digest(self.account.seed, self.id, "oddities")
 
     def before(self, days: int) -> date:
-        """Return a day that lies so many days before the newest data."""
+        """Return the day so many days before the last day with numbers."""
         return self.account.horizon - timedelta(days=days)
 
 
@@ -123,7 +123,7 @@ Made = tuple[dict[str, Any], Draft, Span | None]
 
 
 def _open_span(place: Place, start: date) -> Span:
-    # Some row of it must be recent and some old, so that neither end of a window is quiet.
+    # It has a row on its first day and on the account's last one, so that both ends of a window have rows.
     return Span(start - ONE_DAY, date.max, frozenset((start - ONE_DAY, place.account.horizon)))
 
 
@@ -215,8 +215,8 @@ def _draft(place: Place) -> Made:
     return item, made | {"fixed_status": "draft"}, None
 
 
-# The order is that of importance: a small account gets the first ones. The second word names the edge that
-# is spread over the data window.
+# The most important ones come first, because a small account gets only the first ones. The text beside the name says
+# which edge of the orchestrations of this kind is spread over the days with data.
 ARCHETYPES: dict[str, tuple[str, Callable[[Place], Made]]] = {
     "one_shot_push": ("start+4", lambda p: _one_shot(p, "campaign", "push")),
     "recurring_running": ("", lambda p: _recurring(p, "recurring", "push", ended=False)),
@@ -271,8 +271,8 @@ def _orchestrations(account: Account, count: int, steps: int, archetypes: Sequen
     for n, archetype in enumerate(chosen):
         edge = ARCHETYPES[archetype][0]
         index = seen[edge] = seen.get(edge, -1) + 1
-        # One-shots are spread five days further: the first ends where the data begin, the last begins
-        # where they end.
+        # One-shots are spread five days further: the first one ends on the first day with data, and the last one
+        # begins on the last day.
         day = _spread(account, 5 if edge == "start+4" else 0, index, totals[edge])
         id_ = NUMERIC_ORCHESTRATION if n == 1 else f"orchestration_{base36(32, account.seed, 'o', n)}"
         made = _build(archetype, Place(account, n, id_, day, steps))
@@ -299,12 +299,12 @@ def _old_orchestrations(account: Account, count: int) -> None:
 
 
 APP_NAMES = ("iOS", "Android", "Web – « push »")
-# The groups of transactional messages of the first apps: texts as developers choose them. The others have none.
+# The groups of transactional messages of the first two apps, named as developers name them. Other apps have none.
 GROUPS = (("welcome", "order/confirm é"), ("welcome", "1e5"))
 
 
 def _legacy_campaign(account: Account, app: int, n: int, count: int) -> LegacyCampaign:
-    # The first campaign of each app has the same token: a customer's campaigns are split by app key.
+    # The first campaign has the same token in every app: one campaign can be sent to several apps.
     token = hexadecimal(32, account.seed, "legacy", n if n == 0 else (app, n))
     key = digest(account.seed, token, app)
     push = account.horizon - timedelta(days=round((n + 0.5) / max(count, 1) * account.days))
@@ -328,13 +328,13 @@ def _legacy_campaign(account: Account, app: int, n: int, count: int) -> LegacyCa
 
 
 def _group(account: Account, name: str) -> TransactionalGroup:
-    """A group that was sent from the first day of the account on, or, every second one, some days later."""
+    """A group with messages from the first day of the account on; about every second group begins five days later."""
     first = account.first_day + ONE_DAY * (digest(account.seed, "group", name) % 2 * 5)
     return TransactionalGroup(name, Span(first, date.max, frozenset((first, account.horizon))))
 
 
-# The leaves of a campaign, and over how many elements of its list they are spread: totals in every dimension or none,
-# in every spelling, beside their parts or in another element.
+# For each kind of campaign: the channel, over how many elements of its list the leaves are spread, and the leaves.
+# There are totals in every dimension and in none, in every spelling, beside their parts or in another element.
 LEAVES: tuple[tuple[str, int, tuple[Leaf, ...]], ...] = (
     (
         "PUSH",
@@ -433,7 +433,7 @@ def _moengage_campaign(account: Account, n: int, count: int, parent: str | None)
         item["campaign_start_time"] = timestamp(start, key // 7)
     if parent:
         item["parent_campaign_id"] = parent
-    # Every second one goes on for ever, the others for a week: pages of one day differ in length.
+    # Every second campaign never ends, the others run for a week, so that days have different numbers of campaigns.
     last = date.max if n % 2 == 0 else start + timedelta(days=7)
     span = None if api_triggered else Span(start, last, frozenset((start,)))
     goals = GOALS[: key // 11 % (len(GOALS) + 1)]
@@ -441,12 +441,12 @@ def _moengage_campaign(account: Account, n: int, count: int, parent: str | None)
 
 
 def _newcomer(account: Account, number: int, with_rows: bool) -> None:
-    # It began the day before the newest data, so a sync finds it with a day that an earlier sync covered.
+    # It began a day before the newest data, so it also has rows on a day that an earlier sync has read.
     id_ = f"orchestration_{base36(32, account.seed, 'new', number)}"
     place = Place(account, 1000 + number, id_, account.horizon + ONE_DAY * 4, 2)
     account.orchestrations.insert(0, _build("one_shot_push" if with_rows else "draft", place))
     for index, app in enumerate(account.apps):
-        # A day brings one campaign to one app; a list that grows while it is read grows in every app.
+        # A new day adds a campaign to one app. A list that grows while it is read grows in every app.
         if not with_rows or index == number % len(account.apps):
             n = 8 * (1000 + number) + (0 if with_rows else 5)
             app.campaigns.insert(0, _legacy_campaign(account, index, n, 10**9))
@@ -480,12 +480,12 @@ def make_account(
 ) -> Account:
     """Make an account; the same arguments make the same account.
 
-    `legacy_campaigns` counts per app (or gives one number an app), `groups` names the groups of transactional messages
-    of each app as far as it goes, `density` is the share of possible days
-    that have numbers, `old_orchestrations` adds one-shots that ended before the data begin, `archetypes`
-    limits the orchestrations to some of `ARCHETYPES`, `horizon` is the last day with numbers (yesterday).
+    `legacy_campaigns` is the number for each app, or a list with one number per app. `groups` are the groups of
+    transactional messages of the first apps. `density` is the share of possible days that have numbers.
+    `old_orchestrations` adds one-shots that ended before the first day with data. `archetypes` limits the
+    orchestrations to some of `ARCHETYPES`. `horizon` is the last day with numbers (default: yesterday).
     """
-    # The day in UTC, which is what the connector's default time zone calls today.
+    # In UTC, the connector's default time zone.
     today = today or datetime.now(timezone.utc).date()
     if moengage_total not in ("found", "asked"):
         raise ValueError(f"moengage_total: {moengage_total!r}")
@@ -517,7 +517,7 @@ def make_account(
         account.apps.append(LegacyApp(name, key, campaigns, tuple(_group(account, group) for group in named)))
     parent: str | None = None
     for n in range(moengage_campaigns):
-        # Two of five hang below the campaign before them.
+        # Two of five are children of the last campaign before them that is no child.
         made = _moengage_campaign(account, n, moengage_campaigns, parent if n % 5 in (3, 4) else None)
         parent = made.id if not made.is_child else parent
         account.moengage_campaigns.append(made)

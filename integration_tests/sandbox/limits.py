@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Limits:
-    """Calls allowed; the defaults stay out of a test's way, `strict` lowers each to the vendor's own."""
+    """How many calls are allowed. The defaults are too high to slow a test; `strict` sets the vendors' own limits."""
 
     batch_per_second: int = 100
     legacy_per_minute: int = 600
@@ -27,7 +27,7 @@ class Limits:
 
 
 class Window:
-    """At most `limit` calls in any `seconds`; refused calls do not count."""
+    """A sliding window: at most `limit` calls within `seconds`. Refused calls do not count."""
 
     def __init__(self, limit: int, seconds: float) -> None:
         self.limit, self.seconds = limit, seconds

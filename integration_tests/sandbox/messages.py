@@ -1,4 +1,4 @@
-"""What passes between the proxy, the vendors and the faults."""
+"""The data that the proxy, the vendors and the faults exchange."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Route:
-    """What a path means; `shown` is the path without an app key."""
+    """The endpoint that a path leads to; `shown` is the path without an app key."""
 
     endpoint: str | None
     shown: str

@@ -46,7 +46,7 @@ def error(
     endpoint: str | None = "moengage_stats",
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    """Return an error as MoEngage words it: the campaign list has a form of its own for most."""
+    """Return an error as MoEngage words it; most errors of the campaign list have another form."""
     title, code = TITLES.get(status, "Server Error"), base36(8, status, description)
     body: dict[str, Any] = {"title": title, "description": description, "code": code}
     if endpoint == "moengage_campaigns" and status not in (401, 403):
@@ -77,7 +77,7 @@ class MoEngage:
         self._request_ids: set[str] = set()
 
     def authenticate(self, call: Call) -> None:
-        """Refuse other keys, and the right ones on another data center."""
+        """Refuse wrong keys, and right keys on the host of another data center."""
         kind, _, encoded = (call.header("Authorization") or "").partition(" ")
         try:
             pair = base64.b64decode(encoded, validate=True) if kind == "Basic" else b""
@@ -92,7 +92,7 @@ class MoEngage:
             raise RefusedError(error(401, "Invalid identity information found."))
 
     def limit(self, route: Route, now: float) -> dict[str, str]:
-        """Count the call, or refuse it; either way the answer says what is left."""
+        """Count the call, or refuse it; returns the headers that say how many calls are left."""
         windows = self._stats_windows if route.endpoint == "moengage_stats" else self._list_windows
         full = next((w for w in windows if not w.has_room(now)), None)
         if full is None:
@@ -109,7 +109,7 @@ class MoEngage:
         return headers
 
     def saw(self, call: Call) -> bool:
-        """Keep the id of a request that arrived, whatever was answered; whether an earlier one had it."""
+        """Remember the id of a request, whatever the answer; returns whether an earlier request had the same id."""
         body = call.json()
         request_id = body.get("request_id") if isinstance(body, dict) else None
         if not isinstance(request_id, str):
@@ -242,7 +242,7 @@ class MoEngage:
 
 
 def _sum(blocks: list[Block]) -> Block:
-    """Add blocks up, as a window of several days does; rates become something in between."""
+    """Add up the blocks of several days, as the answer to a window does; rates become an average."""
     if len(blocks) == 1:
         return blocks[0]
     total: Block = {}

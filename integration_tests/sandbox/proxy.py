@@ -1,6 +1,6 @@
-"""The HTTPS proxy: it answers CONNECT, ends TLS with a throw-away CA and hands each request on.
+"""The HTTPS proxy: it answers CONNECT, ends TLS with a temporary CA and passes each request on.
 
-Everything here is plumbing; what the vendors answer is decided elsewhere.
+`Front` decides what is answered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .messages import Call
 
 @dataclass
 class Reply:
-    """What goes over the wire; `wire` names what goes wrong with the connection itself."""
+    """An answer as it is sent. `wire` is the fault of the connection, if it has one; `seconds` delays the answer."""
 
     status: int
     body: bytes
@@ -59,7 +59,7 @@ class Proxy(ThreadingHTTPServer):
         authority = trustme.CA()
         self.ca_path = directory / "ca.pem"
         authority.cert_pem.write_to_path(self.ca_path)
-        # One certificate names all hosts, so nothing is signed while a client waits.
+        # One certificate for all hosts, so that no client waits for a signature.
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.num_tickets = 0
         authority.issue_cert(*front.hosts).configure_cert(self.tls)
@@ -90,7 +90,7 @@ class Proxy(ThreadingHTTPServer):
         self._open.discard(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent about clients that hang up; anything else is a bug here and must be seen."""
+        """Do not print errors of clients that hang up; any other error is a mistake of the sandbox and is printed."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the sandbox remembers the requests itself."""
+        """Print nothing: the sandbox remembers the requests itself."""
 
     def do_CONNECT(self) -> None:
         front = self.server.front
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.connection = self.server.tls.wrap_socket(plain, server_side=True)
         except OSError:
-            # A client that does not trust the CA; also what a port scan looks like.
+            # A client that does not trust the CA, or a port scan.
             self.close_connection = True
             return
         self.server.closed(plain)
@@ -142,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = self.headers.get("Content-Length", "0")
         if length != "0" and hasattr(socket, "TCP_QUICKACK"):
-            # urllib3 leaves Nagle on behind a proxy: it holds the body back until the head is acknowledged.
+            # Behind a proxy urllib3 leaves Nagle's algorithm on, so the body waits until the head is acknowledged.
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         raw = self.rfile.read(int(length)) if length.isdigit() else b""
         if self.tunnel is None:
@@ -186,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def _reset(self) -> None:
-        # Without lingering, closing sends RST in place of FIN.
+        # With a linger time of 0, closing sends RST instead of FIN.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._drop()
 
@@ -200,5 +200,5 @@ class _Handler(BaseHTTPRequestHandler):
         for stream in (self.rfile, self.wfile):
             stream.close()
         self.connection.close()
-        # http.server would flush what is closed by now.
+        # Otherwise http.server would flush the closed streams.
         raise ConnectionAbortedError

@@ -1,4 +1,4 @@
-"""Numbers made from a seed: the same key gives the same number, whatever was asked before."""
+"""Numbers made from a seed: the same key always gives the same number, in any order of calls."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 Block = dict[str, Any]
 
-# A prime, so that the strides below visit every block before they repeat one.
+# A prime, so that each stride below visits every block before it repeats one.
 POOL_SIZE = 2003
 REVISION_STRIDE = 1009
 PART_STRIDE = 389
 
 
 def digest(*parts: object) -> int:
-    """Return 64 bits that depend on nothing but the parts."""
+    """Return a number of 64 bits that depends only on the parts."""
     text = "\x1f".join(map(str, parts)).encode()
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
 
@@ -56,10 +56,10 @@ def months_before(day: date, months: int) -> date:
 
 
 class Pool:
-    """A stock of metric blocks.
+    """A fixed number of metric blocks that are made once.
 
-    An answer of 180 days, 20 steps and 3 platforms holds 15,000 blocks: looking them up is what keeps
-    the sandbox quicker than the connector it measures. Blocks are shared, so nobody may change one.
+    An answer of 180 days, 20 steps and 3 platforms holds 15,000 blocks. The sandbox has to be faster than the connector
+    that is measured with it, so it looks blocks up instead of making them. Blocks are shared, so never change one.
     """
 
     def __init__(self, make: Callable[[random.Random], Block], *key: object) -> None:

@@ -1,4 +1,4 @@
-"""The sandbox: the three vendors behind one proxy, with what they were asked and what they should give."""
+"""The sandbox: the three vendors behind one proxy, the requests they got, and the records that a sync must give."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ CACHE_BYTES = 256 * 2**20
 class Sandbox:
     """The vendors on this machine.
 
-    Use it as a context manager, or call `start` and `close`. `fast` is for benchmarks: answers are kept,
-    limits are off and requests are only counted. `latency` is added to every answer. `clock` decides what a
-    second is for the limits, `wall` what MoEngage's epoch seconds count from.
+    Use it as a context manager, or call `start` and `close`. `fast` is for benchmarks: answers are cached, limits are
+    off, and requests are only counted. `latency` (seconds) is added to every answer. `clock` is the clock of the
+    limits, and `wall` gives the seconds since 1970 for the headers of MoEngage.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Sandbox:
         return self
 
     def close(self) -> None:
-        """Stop, end what still hangs and remove the CA."""
+        """Stop, cut open connections and remove the CA."""
         if self._proxy:
             self._proxy.close()
             self._proxy = None
@@ -88,7 +88,7 @@ class Sandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a child process needs in its environment; an inherited NO_PROXY must not win."""
+        """The variables that a child process needs; `NO_PROXY` is empty, because an inherited one would win."""
         if not self._proxy:
             raise RuntimeError("the sandbox is not running")
         needed = {
@@ -96,15 +96,15 @@ class Sandbox:
             "REQUESTS_CA_BUNDLE": str(self._proxy.ca_path),
             "NO_PROXY": "",
         }
-        # Where the small spelling is set it would win, so it is set too.
+        # If the variable in lower case is set, it wins, so it is set too.
         small = {name.lower(): value for name, value in needed.items() if name.lower() in os.environ}
         return needed | small
 
     def config(self, start_date: str | date | None = None, **overrides: Any) -> dict[str, Any]:
-        """Return a whole configuration with the right keys.
+        """Return a complete configuration with the right keys.
 
-        A group given as a dict is merged into the one that is there, a group given as None is left out,
-        anything else is set at the top.
+        In `overrides` a dict is merged into the group of this name, None removes the group, and any other value is a
+        setting at the top.
         """
         account = self.account
         config: dict[str, Any] = {
@@ -149,12 +149,12 @@ class Sandbox:
 
     @property
     def requests(self) -> list[Request]:
-        """Every request in order of arrival, with the refused connections."""
+        """Every request in order of arrival, including refused connections."""
         with self._lock:
             return list(self._requests)
 
     def calls(self, endpoint: str | None = None) -> list[Request]:
-        """Return the requests that reached an endpoint, or this one."""
+        """Return the requests that reached this endpoint, or any endpoint."""
         return [r for r in self.requests if r.endpoint and endpoint in (None, r.endpoint)]
 
     @property
@@ -178,7 +178,7 @@ class Sandbox:
     # --- what happens -----------------------------------------------------------------------------------
 
     def inject(self, *faults: Fault) -> None:
-        """Let these faults happen to the next requests that they are meant for."""
+        """Let these faults hit the next requests that fit them."""
         for fault in faults:
             self._faults.add(fault)
 
@@ -192,11 +192,11 @@ class Sandbox:
         return self._faults.left
 
     def restate(self, first_day: date, last_day: date, fraction: float = 0.3, add_rows: bool = False) -> list[Change]:
-        """Change past numbers; returns the stream and key of each row that changed or appeared."""
+        """Change past numbers; returns stream and key of each row that is changed or new."""
         return self.account.restate(first_day, last_day, fraction, add_rows)
 
     def add_day(self, n: int = 1, newcomers: bool = True) -> None:
-        """Let days pass: the data reach further, and new campaigns appear."""
+        """Let n days pass: there are numbers of more days and, with `newcomers`, new campaigns."""
         self.account.add_day(n, newcomers)
 
     def expected(
@@ -215,7 +215,7 @@ class Sandbox:
         return route, self._answer(call, vendor, route, self._remember(call, route))
 
     def saw(self, call: Call) -> None:
-        """Learn of a call that something else answers in place of the vendor."""
+        """Tell the vendor of a call that a fault answers in its place."""
         vendor, _ = self._route(call)
         if isinstance(vendor, moengage.MoEngage):
             vendor.saw(call)
@@ -238,7 +238,7 @@ class Sandbox:
         made: list[Answer] = []
 
         def answer() -> Answer:
-            # Asked at most once: a second time would count against the limits again.
+            # Called at most once, because a second call would count against the limits again.
             if not made:
                 made.append(self._answer(call, vendor, route, request))
             return made[0]
@@ -302,7 +302,7 @@ class Sandbox:
         headers = {"Content-Type": "application/json"}
         try:
             self._check(call, vendor, route)
-            # Everything but the request's own id decides the answer; that id is its first member.
+            # The answer depends on the whole request except its id, and begins with this id.
             asked, body = call.raw, call.json() if call.raw else None
             if isinstance(body, dict) and isinstance(body.get("request_id"), str):
                 asked = dump({**body, "request_id": "-"})
@@ -328,7 +328,7 @@ class Sandbox:
     # --- connections ------------------------------------------------------------------------------------
 
     def _refused(self, method: str, host: str, target: str) -> None:
-        # The path of a plain request may hold a key, and nobody asked for it.
+        # Not the path of a plain request: it can hold a key.
         request = Request(self.clock(), None, method, host, target if method == "CONNECT" else "", status=403)
         with self._lock:
             self._count += 1

@@ -1,4 +1,4 @@
-"""The truth: the records that a sync must produce, made from the account's data, not from its answers."""
+"""The truth: the records that a sync has to produce, made from the account's data and not from answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .seeded import Block
 Record = dict[str, Any]
 Config = Mapping[str, Any]
 
-# What the vendors' pages name.
+# The metrics that the vendors' pages name.
 _OF_BATCH = frozenset(BATCH_METRICS["universal"])
 _OF_LEGACY = frozenset(LEGACY_METRICS)
 _OF_TRANSACTIONAL = frozenset(TRANSACTIONAL_METRICS)
@@ -21,7 +21,7 @@ _OF_MOENGAGE = frozenset(name for names in PERFORMANCE.values() for name in name
 
 
 def moment(text: object) -> str | None:
-    """Return a timestamp in the one form that records have, or None when nobody can read it."""
+    """Return a timestamp in the form of the records (`2026-11-20T08:00:00Z`), or None if it is not a timestamp."""
     if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ?", text):
         return None
     try:
@@ -191,5 +191,5 @@ PRIMARY_KEYS: dict[str, tuple[str, ...]] = {
 
 
 def expected(account: Account, stream: str, first_day: date, last_day: date, config: Config) -> list[Record]:
-    """Return the records of a stream for the days first to last; full-refresh streams ignore the days."""
+    """Return the records of a stream for these days; lists (full refresh) ignore the days."""
     return list(STREAMS[stream](account, config, first_day, last_day))

@@ -1,4 +1,4 @@
-"""Whole histories of accounts and daily syncs, made from a seed, in which everything goes wrong that can.
+"""Whole histories of accounts and daily syncs, made from a seed, with faults of every kind.
 
 `python -m integration_tests.simulator --histories 100`; CONTRIBUTING.md says how it works.
 """

@@ -1,9 +1,9 @@
-"""One thread that is all threads, and a clock that moves only when all of them wait.
+"""Runs all threads of a process in one, with a clock that moves only when all of them wait.
 
-`take_over` has to be called before anything that starts threads is imported, `freeze` afterwards. From then on threads
-are greenlets, which take turns only where they wait: the same seed gives the same turns. Timers, sleeps and time-outs
-are kept here; when nobody can run, the clock jumps to the next of them, so minutes of waiting cost nothing and overlap
-as they would in a real process.
+Call `take_over` before the import of anything that starts threads, and `freeze` after it. From then on threads are
+greenlets. They switch only where they wait, so the same seed gives the same order. Timers, sleeps and time-outs are
+kept here. When no greenlet can run, the clock jumps to the next timer: minutes of waiting take no time, and waits
+overlap as in a real process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ cpu_seconds = time.process_time
 
 
 class VirtualTimer:
-    """What gevent expects of a timer, on the clock of this module."""
+    """A timer with the interface that gevent expects, on the clock of this module."""
 
     def __init__(self, loop: VirtualLoop, after: float, repeat: float) -> None:
         self._loop, self._after, self._repeat = loop, max(after, 0.0), repeat
@@ -87,7 +87,7 @@ class VirtualLoop(LibevLoop):  # type: ignore[misc]
             self._idle.start(self._nobody_runs)
 
     def forget(self) -> None:
-        """Drops every timer: those whom they would have woken are gone."""
+        """Drops every timer, because the greenlets that they would wake are gone."""
         self._waiting.clear()
 
     def _nobody_runs(self) -> None:
@@ -105,7 +105,7 @@ class VirtualLoop(LibevLoop):  # type: ignore[misc]
         timer.fire()
 
 
-# Who asks the clock again and again, as a budget does, must not find it at rest.
+# A loop that asks the clock again and again, as a call budget does, has to see it move.
 _LEAST_SLEEP = 0.001
 
 
@@ -123,7 +123,7 @@ def _move_to(seconds: float) -> None:
 
 
 def take_over() -> None:
-    """Makes greenlets of the threads of this process, for good."""
+    """Turns the threads of this process into greenlets, for good."""
     gevent.config.loop = VirtualLoop
     gevent.monkey.patch_all()
     assert isinstance(gevent.get_hub().loop, VirtualLoop), "gevent was used before take_over"
@@ -131,7 +131,7 @@ def take_over() -> None:
 
 
 def freeze(moment: str = "2026-01-01T00:00:00") -> None:
-    """Replaces the clocks of every module that was imported, for good."""
+    """Replaces the clocks of every module that is already imported, for good."""
     global _factory, _began
     freezegun.configure(default_ignore_list=["gevent"])
     _factory = freezegun.freeze_time(moment).start()
@@ -143,12 +143,12 @@ def loop() -> VirtualLoop:
 
 
 def elapsed() -> float:
-    """The seconds that passed since the process began, which never go back."""
+    """The virtual seconds since the process began; they never go back."""
     return loop().seconds
 
 
 def set_clock(moment: datetime) -> None:
-    """What the clock on the wall shows now (UTC, without a time zone); `time.monotonic` follows it, as it may."""
+    """Sets the wall clock to a moment in UTC (a datetime without time zone); `time.monotonic` moves with it."""
     global _offset
     _offset = moment - (_began + timedelta(seconds=elapsed()))
     _move_to(elapsed())

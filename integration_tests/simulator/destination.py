@@ -1,4 +1,4 @@
-"""The destination's tables, and what the states that it committed promise of them."""
+"""The destination's tables, and what the committed states promise about their rows."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from integration_tests.sandbox import PRIMARY_KEYS
 
 RowKey = tuple[Any, ...]
 Rows = dict[RowKey, bytes]
-# What a stream names a campaign by: the values of its slice's partition.
+# A campaign as a state names it: the values of its slice's partition.
 Campaign = tuple[str, ...]
-# Beyond 64 bits: it has to arrive exactly, or not at all.
+# Larger than 64 bits: it has to arrive exactly, or not at all.
 HUGE_NUMBER = 12_345_678_901_234_567_890_123
 MOST_BYTES_AT_REST, MOST_BYTES = 400, 16_000
 
 
 @dataclass(frozen=True)
 class Violation:
-    """An invariant that a sync broke: the kind, the stream and what a reader needs."""
+    """An invariant that a sync broke: its kind, the stream, the details, and the number of the sync (`step`)."""
 
     kind: str
     stream: str
@@ -36,13 +36,13 @@ class Violation:
 
 
 def keyed(stream: str, records: Iterable[Mapping[str, Any]]) -> Rows:
-    """The rows by primary key, as text whose numbers show their type; of two with one key the later one stays."""
+    """The rows by primary key, as text whose numbers show their type; of two rows with one key the later one counts."""
     columns = PRIMARY_KEYS[stream]
     return {tuple(record.get(name) for name in columns): as_text(record) for record in records}
 
 
 def as_text(record: Mapping[str, Any]) -> bytes:
-    # A destination can't tell a column that is null from one that is not there.
+    # For a destination a missing column and a null column are the same.
     present = {name: value for name, value in record.items() if value is not None}
     try:
         return orjson.dumps(present, option=orjson.OPT_SORT_KEYS)
@@ -51,7 +51,7 @@ def as_text(record: Mapping[str, Any]) -> bytes:
 
 
 def is_but_for_huge_numbers(record: Mapping[str, Any], truth: bytes) -> bool:
-    """Whether a row is the true one, with a number in it that the vendor wrote with more than 64 bits."""
+    """Whether a row is the true one, except for numbers that a fault made larger than 64 bits."""
     huge = {name for name, value in record.items() if value == HUGE_NUMBER and type(value) is int}
     if not huge or not truth.startswith(b"{"):
         return False
@@ -66,21 +66,21 @@ def day_of(stream: str, key: RowKey) -> date:
 
 
 def campaign_of(stream: str, key: RowKey) -> Campaign:
-    """The campaign of a row, as an owed one is named; of MoEngage only the id."""
+    """The campaign of a row, as a state names it; for MoEngage only the id."""
     return (key[1],) if stream == "moengage_campaign_stats" else key[:-1]
 
 
 def window(promised: date | None, start: date, last: date, lookback: int, earliest: date | None) -> tuple[date, date]:
-    """The days that a sync has to read: from the lookback before the promised day to the last one; maybe none."""
+    """The first and last day that a sync has to read: from the lookback before the promised day on; maybe no day."""
     first = max(start, promised - timedelta(days=lookback)) if promised else start
     return max(first, earliest) if earliest else first, last
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What a state says: nothing is missing up to `day` but what is owed, each campaign from its day on.
+    """What a state promises: up to `day` nothing is missing, except the campaigns in `owed`, each from its day on.
 
-    `under_way` are the first and the last day of a sync that is not done.
+    `under_way` are the first and the last day of a sync that has not ended.
     """
 
     day: date | None = None
@@ -89,7 +89,7 @@ class Promise:
 
     @classmethod
     def of(cls, state: Mapping[str, Any] | None) -> Promise:
-        """Of a state message as the platform keeps it: `{"stream": {"stream_state": {"date": …}}, …}`."""
+        """The promise of a state message as the platform keeps it: `{"stream": {"stream_state": {"date": …}}, …}`."""
         said = ((state or {}).get("stream") or {}).get("stream_state") or {}
         now = said.get("under_way")
         return cls(
@@ -99,11 +99,11 @@ class Promise:
         )
 
     def is_past(self, other: Promise) -> bool:
-        """Whether it promises more days than another one."""
+        """Whether it promises more days than the other one."""
         return self.day is not None and (other.day is None or self.day > other.day)
 
     def covers(self, day: date, campaign: Campaign) -> bool:
-        """Whether the numbers of a campaign and day are promised."""
+        """Whether it promises the numbers of this campaign and day."""
         since = self.owed.get(campaign)
         return self.day is not None and day <= self.day and (since is None or day < since)
 
@@ -125,11 +125,11 @@ def faults_of_state(state: Mapping[str, Any]) -> Iterable[str]:
 
 @dataclass
 class Table:
-    """The table of a statistics stream, and what has to be in it.
+    """The table of a statistics stream, and the rows that have to be in it.
 
-    A row is due from the sync on that had to read it: of the versions that were true since, it has one. `due` is what
-    the committed state promises, `attempt` what it will promise when the sync that is under way was gone on with to
-    its end; `known` are the campaigns that there were when that one began.
+    A row is due from the sync on that had to read it: the table has to hold one of the versions that were true since
+    that sync. `due` are the rows that the committed state promises, by the number of that sync. `attempt` are the rows
+    that it will promise when the sync under way is finished, and `known` the campaigns that existed when it began.
     """
 
     stream: str
@@ -141,7 +141,7 @@ class Table:
     promise: Promise = field(default_factory=Promise)
 
     def learn(self, number: int, before: Rows, after: Rows) -> None:
-        """What is true before and after sync `number`."""
+        """Remembers the true rows before and after sync `number`."""
         for truth in (before, after):
             for key, row in truth.items():
                 found = self.versions.setdefault(key, [])
@@ -151,7 +151,7 @@ class Table:
                     found.append((number, row))
 
     def wrong(self, keys: Mapping[RowKey, int]) -> tuple[list[RowKey], list[RowKey]]:
-        """The rows that are missing, and those that have a version from before the sync that had to read them."""
+        """The rows that are missing, and the rows whose version is older than the sync that had to read them."""
         missing = [key for key in keys if key not in self.rows]
         old = [key for key in keys if key in self.rows and self.rows[key] not in self._true_since(key, keys[key])]
         return missing, old
@@ -165,10 +165,10 @@ class Table:
 
 
 class Audit:
-    """One sync of a statistics stream held against what its states promise.
+    """Checks one sync of a statistics stream against what its states promise.
 
-    `truth` are the rows that it can see, `window` the days of a daily sync from where the last one ended, `asked_for`
-    the campaigns that are listed and wanted.
+    `truth` are the rows that the sync can see, `window` the days of a daily sync that begins where the last one ended,
+    and `asked_for` the campaigns that are listed and wanted.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class Audit:
             }
 
     def commit(self, promise: Promise) -> str | None:
-        """Takes the next state; says what is missing of what it promises."""
+        """Takes the next state; returns what is missing of the rows that it promises, or None."""
         was, self.now = self.now, promise
         if promise == was:
             return None
@@ -214,7 +214,7 @@ class Audit:
         return None
 
     def faults(self) -> list[tuple[str, str]]:
-        """What a stream that says that it is complete left missing or wrong."""
+        """The kind and details of each mistake of a stream whose status is COMPLETE."""
         found = []
         promised = {key: since for key, since in self._all().items() if self._days[key] <= self.last}
         missing, stale = self.table.wrong(promised)
@@ -236,7 +236,7 @@ class Audit:
         return found
 
     def lost(self) -> dict[Campaign | date, list[RowKey]]:
-        """The rows that a sync should have read and did not, by campaign (of MoEngage by day)."""
+        """The rows that a sync should have read and did not, by campaign (for MoEngage by day)."""
         by_day = self.table.stream == "moengage_campaign_stats"
         lost: dict[Campaign | date, list[RowKey]] = {}
         for key in [key for found in self.table.wrong(self._all()) for key in found]:
@@ -244,13 +244,13 @@ class Audit:
         return lost
 
     def settle(self, is_complete: bool) -> None:
-        """Enters into the table what is due and what is under way after this sync."""
+        """Enters into the table which rows are due after this sync, and which are under way."""
         table, promise = self.table, self.now
         promised = self._all() if is_complete else self._promised(promise)
         new = {key: since for key, since in promised.items() if promise.day and self._days[key] <= promise.day}
         for key, since in new.items():
             table.due[key] = max(since, table.due.get(key, since))
-        # Of what is not listed or not wanted nothing is owed any more.
+        # Campaigns that are not listed or not wanted owe nothing any more.
         table.due = {k: n for k, n in table.due.items() if campaign_of(table.stream, k) in self._asked_for}
         if promise.under_way is None:
             table.attempt, table.known = {}, set()
@@ -265,7 +265,7 @@ class Audit:
         return _latest({k: n for k, n in self.table.due.items() if k in self._truth}, self.rest, self.daily)
 
     def _promised(self, promise: Promise) -> dict[RowKey, int]:
-        """What a state that is printed in this sync speaks of."""
+        """The rows that a state printed in this sync covers, by the number of the sync that had to read them."""
         if self.given.under_way is None:
             has_rest = has_daily = promise.is_past(self.given)
         else:
@@ -278,7 +278,7 @@ class Audit:
         return self._made[has_rest, has_daily]
 
     def _is_second(self, promise: Promise) -> bool:
-        """Whether a sync that goes on asked the rest, and now asks the others for the days since."""
+        """Whether a resumed sync has asked the rest, and now asks the other campaigns for the days since."""
         given, now = self.given.under_way, promise.under_way
         return given is not None and now is not None and (now[1] != given[1] or promise.is_past(self.given))
 

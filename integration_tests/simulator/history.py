@@ -1,4 +1,4 @@
-"""A history: an account, its settings, and what happens around each of its syncs. Plain data, so it can be kept."""
+"""A history: an account, its settings, and what happens around each sync. Plain data, so it can be saved."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ BODIES = (
     *("html", "nothing", "null", "other_type", "key_missing", "half_json", "not_utf8", "error_as_200"),
     *("byte_order_mark", "null_rows", "no_way_on", "goes_round"),
 )
-# Well-formed answers that are not true. One that asks again, or asks for what must be there too, finds out.
+# Well-formed answers that are not true. Asking again shows it, or asking for what has to be there too.
 LIES = (
     *("empty_page", "short_page", "hidden_item", "repeated_page", "other_order", "list_grows", "halves_change"),
     *("fewer_campaigns", "empty_day", "rows_contradict"),
 )
-# True answers that are written oddly, or hold what can't be read.
+# True answers in an odd form, or with a value that can't be read.
 ODDITIES = (
     *("rows_twice", "numbers_as_text", "whole_floats", "too_large_number", "huge_number", "no_number"),
     *("half_pair", "total_too_high"),
 )
-# The vendor's data changes while it is read: a campaign is deleted, a list does not know the newest one yet.
+# The vendor's data changes while it is read: a campaign is deleted, or a list does not have the newest campaign yet.
 CHANGES = ("deleted_while_read", "stale_list")
 ENDPOINTS = (
     *("batch_list", "batch_stats", "legacy_list", "legacy_stats", "legacy_transactional_stats"),
@@ -60,7 +60,7 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "key_missing": ("batch_list", *STATISTICS),
 }
 KINDS = (*STATUSES, *WIRE, *BODIES, *LIES, *ODDITIES, *CHANGES)
-# What a refusal for being too often says about the wait.
+# What the answer to too many requests says about the wait.
 WAITS = ("nothing", "seconds", "minute", "date", "moment", "too_long")
 
 
@@ -71,10 +71,11 @@ def fits(kind: str, endpoint: str) -> bool:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong with answers number `first` to `first + times` about one thing that is asked.
+    """A fault in `times` answers about one thing that is asked, from answer number `first` on (the first one is 0).
 
-    `target` chooses the thing (a campaign, a page, a day); with `every` it is also the one so many places on, and so
-    forth; with `everywhere` it happens to each. Without `times` it goes on until the sync ends, and for `syncs` syncs.
+    `target` is the number of the thing (a campaign, a page, a day). With `every` the fault also hits the thing so many
+    places later, and so on; with `everywhere` it hits all of them. Without `times` it lasts until the sync ends. It
+    happens in `syncs` syncs.
     """
 
     endpoint: str
@@ -89,7 +90,7 @@ class Fault:
 
     @property
     def cause(self) -> str:
-        """The kind of event that it is."""
+        """The kind of event: `500@batch_list`."""
         return f"{self.kind}@{self.endpoint}"
 
     def in_words(self) -> str:
@@ -103,11 +104,12 @@ class Fault:
 
 @dataclass(frozen=True)
 class Step:
-    """A sync, and what came before it.
+    """A sync, and what happens before it.
 
-    `days` since the sync before; `minute` of the day in the account's time zone; `restated` so many days back (0: no);
-    `deleted` and `edited` choose campaigns; `settings` are laid over those of the history, from this sync on; `kept`
-    is the share of the lines, in per cent, that arrive before the process is killed.
+    `days` have passed since the sync before; `minute` is the minute of the day in the account's time zone; `skew` is
+    how many seconds the machine's clock is ahead. Numbers are `restated` so many days back (0: not at all). `deleted`
+    and `edited` are numbers of campaigns. `settings` change those of the history, from this sync on. `kept` is the per
+    cent of the lines that arrive before the process is killed.
     """
 
     days: int = 1
@@ -158,7 +160,7 @@ class Step:
 
 @dataclass(frozen=True)
 class History:
-    """An account and its syncs; an honest sync comes after the last of them."""
+    """An account and its syncs. One more sync without faults follows the last one."""
 
     seed: int = 0
     today: str = "2026-03-10"
@@ -189,7 +191,7 @@ class History:
 
     @classmethod
     def from_json(cls, text: str) -> History:
-        """The history that `to_json` wrote; what is missing has its default."""
+        """The history that `to_json` wrote; missing fields have their defaults."""
         values = json.loads(text)
         steps = []
         for step in values.pop("steps", []):
@@ -210,7 +212,7 @@ class History:
 
 
 def simpler_ones(history: History) -> Iterator[History]:
-    """The history with one thing less: a step, a fault, or a setting that is not the default; the largest first."""
+    """All histories with one thing less: a step, a fault, or a value that is not the default; large cuts come first."""
     steps = history.steps
     if len(steps) > 1:
         yield from (replace(history, steps=(step,)) for step in steps)

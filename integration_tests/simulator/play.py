@@ -1,4 +1,4 @@
-"""Plays a history: sync after sync through the state that was really printed, each held against the account."""
+"""Plays a history: one sync after the other, each from the state that was printed, each compared with the account."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ ENDPOINTS_OF = {
 }
 DAYS_OF_DATA = 14
 GROUPS = ("welcome", "order/confirm é", "1e5")
-# What is final: everything else passes if it comes once, and a sync has to live with one of them.
+# Faults that end a stream even if they come once. A sync has to survive any other fault that comes once.
 _OF_ONE = ("batch_stats", "legacy_stats", "legacy_transactional_stats")
 _FINAL = {("401", endpoint) for endpoint in ENDPOINTS} | {
     ("403", endpoint) for endpoint in ENDPOINTS if endpoint not in _OF_ONE
 }
-# What is true and only written oddly, or comes twice: a sync has to live with it, however often it comes.
+# True answers that are only written oddly, or come twice: a sync has to survive them, however often they come.
 HARMLESS = {
     *("byte_order_mark", "half_pair", "rows_twice", "numbers_as_text", "whole_floats", "total_too_high"),
     *("list_grows", "deleted_while_read"),
 }
-# What breaks one campaign or one day, and says nothing about the key, the vendor or the way there.
+# Faults that break one campaign or one day, and say nothing about the key, the vendor or the network.
 ABOUT_ONE = {
     *("400", "403", "404", "410", "500", "204", "null_rows", "half_json", "not_utf8", "html", "nothing", "null"),
     *("too_large_number", "no_number", "key_missing", "other_type", "error_as_200"),
@@ -71,7 +71,7 @@ ABOUT_ONE = {
 REFUSALS, MOST_REFUSED = {"400", "403", "404", "410"}, 10
 MOST_SILENT_SECONDS = 300.0
 CAMPAIGNS_BETWEEN_STATES, SECONDS_BETWEEN_STATES = 50, 60.0
-# What it takes from an answer to a printed line.
+# The time from an answer to a printed line.
 SLACK_SECONDS = 5.0
 SLOWEST = 900.0
 _pools: dict[int, dict[str, Any]] = {}
@@ -79,18 +79,18 @@ _pools: dict[int, dict[str, Any]] = {}
 
 @dataclass
 class Played:
-    """What came of a history."""
+    """The result of a history."""
 
     violations: list[Violation] = field(default_factory=list)
     events: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
-    # What was asked how often, and how the sync ended, one of each sync: a replay gives the same.
+    # For each sync the exit code, the number of requests, and a hash of what was asked. A replay gives the same.
     trace: list[tuple[int | None, int, str]] = field(default_factory=list)
     seconds: float = 0.0
 
 
 def play(history: History) -> Played:
-    """Plays it to its end, or to the first sync that breaks an invariant."""
+    """Plays a history to its end, or to the first sync that breaks an invariant."""
     return _Play(history).run()
 
 
@@ -104,7 +104,7 @@ class _Play:
         self.state: dict[str, dict[str, Any]] = {}
         self.settings: dict[str, Any] = {}
         self.lasting: list[tuple[Fault, int]] = []
-        # The campaigns that an interrupted sync is done with, and whether the account stayed the same since.
+        # The campaigns that an interrupted sync has asked, and whether the account stayed the same since.
         self.done: dict[str, set[Key]] = {stream: set() for stream in self.tables}
         self.is_same: dict[str, bool] = dict.fromkeys(self.tables, True)
         self.chains: dict[str, int] = {}
@@ -126,13 +126,13 @@ class _Play:
 
     def _pass_time(self, step: Step, number: int) -> None:
         account, was = self.account, self.account.today
-        # A fault that hits nobody is no event.
+        # Faults are counted later, because one that hits no request is no event.
         self.played.events.update(step.causes - {fault.cause for fault in step.faults})
         days = step.days if number > 1 else 0
         account.today += timedelta(days=days)
         account.horizon = account.today
         if days:
-            # The day that was not over has other numbers when it is.
+            # The numbers of a day change until the day is over.
             account.restate(was, was, 1.0)
         account.version += 1
         if step.newcomers:
@@ -160,7 +160,7 @@ class _Play:
         return keys[n % len(keys)] if keys else None
 
     def _run_outside_dates(self, n: int) -> None:
-        """Somebody edits the dates of an orchestration that runs on."""
+        """Moves the dates of an orchestration to long ago although it still runs, as if a person had edited them."""
         account = self.account
         if not account.orchestrations:
             return
@@ -202,7 +202,7 @@ class _Play:
             after = {stream: self._truth(stream, config, last) for stream in streams}
         audits: dict[str, Audit] = {}
         for stream in streams:
-            # What came or went while it was read is owed to nobody.
+            # Rows of campaigns that came or went during the sync do not have to be there.
             owed = {key: row for key, row in before[stream].items() if key in after[stream]}
             visible = {key: row for key, row in owed.items() if not self._is_hidden(stream, key, weather)}
             possible = [before[stream], after[stream]]
@@ -257,7 +257,7 @@ class _Play:
         return keyed(stream, expected(self.account, stream, self.start, last, config))
 
     def _window(self, stream: str, config: Mapping[str, Any], last: date) -> tuple[date, date]:
-        """The days of a daily sync; of one that goes on, those since the interrupted one."""
+        """The days of a daily sync; for a resumed one, the days since the interrupted one."""
         promise = self.tables[stream].promise
         earliest = self.account.today - timedelta(days=178) if stream == "orchestration_stats" else None
         lookback = config[VENDOR_OF[stream]]["lookback_days"]
@@ -292,7 +292,7 @@ class _Play:
         return len(account.orchestrations), sum(len(app.campaigns) for app in account.apps), account.arrivals
 
     def _faults(self, step: Step, is_last: bool) -> list[Fault]:
-        """The faults of this sync and those of earlier ones that go on; none in the last sync."""
+        """The faults of this sync, with those of earlier syncs that last longer; none in the last sync."""
         if is_last:
             return []
         faults = [*step.faults, *(fault for fault, _ in self.lasting)]
@@ -301,7 +301,7 @@ class _Play:
         return faults
 
     def _days_between(self, windows: Mapping[str, tuple[date, date]], truth: Mapping[str, Rows]) -> set[str]:
-        """The days of MoEngage that have rows and lie between others that have: nobody believes those are empty."""
+        """The days of MoEngage with rows that lie between other days with rows: an empty answer for them is doubted."""
         stream = "moengage_campaign_stats"
         rows = self._within(stream, truth.get(stream, {}), windows.get(stream))
         days = sorted({day_of(stream, key).isoformat() for key in rows})
@@ -331,7 +331,7 @@ class _Play:
         self.played.violations.append(Violation(kind, stream, detail, number))
 
     def _check_list(self, stream: str, printed: Printed, possible: list[Rows], visible: Rows, number: int) -> None:
-        """What a list printed is true; if it says that it is complete, nothing is missing."""
+        """The records of a list are true; if its status is COMPLETE, none is missing."""
         rows = keyed(stream, printed.records(stream))
         self._check_truth(stream, {}, rows, possible, number)
         missing = [key for key in visible if key not in rows]
@@ -339,7 +339,7 @@ class _Play:
             self._violate("rows missing", stream, f"{len(missing)} of {len(visible)}, e.g. {missing[0]}", number)
 
     def _check_statistics(self, stream: str, printed: Printed, possible: list[Rows], audit: Audit, number: int) -> None:
-        """What the stream printed is true, and each state comes after the rows that it speaks of."""
+        """The records of the stream are true, and each state comes after the rows that it covers."""
         table = self.tables[stream]
         broken: list[tuple[str, str]] = []
         records: dict[Key, Mapping[str, Any]] = {}
@@ -368,7 +368,7 @@ class _Play:
     def _of_stream(self, stream: str, printed: Printed) -> list[tuple[str, dict[str, Any]]]:
         """The records and states of a stream, in their order.
 
-        A destination commits when a state comes: of a sync that was killed, what came after its last state is lost.
+        A destination commits when a state comes. If a sync was killed, the records after its last state are lost.
         """
         found = []
         for message in printed.messages:
@@ -400,7 +400,7 @@ class _Play:
         weather: Weather,
         number: int,
     ) -> None:
-        """The code, the statuses and the messages say the same, and the sync came to an end in time."""
+        """Exit code, statuses and messages agree, and the sync ended in time."""
         if whole.endless:
             self._violate("runs for ever", "all", f"{whole.endless} {_often(weather)}", number)
             return
@@ -435,7 +435,7 @@ class _Play:
         self._check_patience(printed, incomplete, weather, number)
 
     def _check_patience(self, printed: Printed, incomplete: list[str], weather: Weather, number: int) -> None:
-        """What passes, and what is not there, makes no sync fail."""
+        """A sync does not fail without a fault, nor because of faults that it has to survive."""
         for stream in incomplete:
             hit = [fault for fault in weather.hit_faults if fault.endpoint in ENDPOINTS_OF[stream]]
             told = " | ".join(message[:300] for name, message in printed.errors if name == stream)
@@ -443,11 +443,11 @@ class _Play:
             listed = {campaign.id for campaign in self.account.moengage_campaigns}
             is_gone = {
                 "legacy_campaign_stats": bool(set(self.tokens) - there),
-                # Of MoEngage's the sync says it when none is left.
+                # For MoEngage the sync fails only if none of the named campaigns is left.
                 "moengage_campaign_stats": bool(self.named) and not set(self.named) & listed,
             }
             if is_gone.get(stream):
-                # A campaign that a person named and that was deleted is told until that person removes it.
+                # A deleted campaign that the settings name is an error until it is removed from the settings.
                 continue
             passing = (
                 all((f.kind, f.endpoint) not in _FINAL and f.times == 1 and f.wait != "too_long" for f in hit)
@@ -459,16 +459,16 @@ class _Play:
                 self._violate(kind, stream, f"{[f.in_words() for f in hit]}: {told or self._told(printed)}", number)
 
     def _check_the_others(self, stream: str, audit: Audit, weather: Weather, number: int) -> None:
-        """A campaign (for MoEngage a day) that breaks for good is missing alone: the state moves for all others."""
+        """If one campaign (for MoEngage a day) always fails, only it is missing: the state moves for all others."""
         hit = [fault for fault in weather.hit_faults if fault.endpoint in ENDPOINTS_OF[stream]]
         endpoint, is_daily = ENDPOINTS_OF[stream][-1], stream == "moengage_campaign_stats"
-        # As a state names them.
+        # The broken campaigns, as a state names them.
         broken = {key[1:] for key in weather.hit_keys if key[:1] == (endpoint,)}
         is_alone = len(broken) == 1 or (len(broken) < MOST_REFUSED and all(fault.kind in REFUSALS for fault in hit))
         if not hit or not is_alone or any(not _is_of_one(fault, endpoint) for fault in hit):
             return
         if is_daily and (len(broken) > 1 or hit[0].kind in ("403", "400")):
-            # About the account, or about what is asked each day.
+            # These refusals are about the account, or about what every day is asked with.
             return
         owed, words = audit.now.owed, ", ".join(fault.in_words() for fault in hit)
         if len(lost := audit.lost()) > len(broken) and not set(lost) <= set(owed):
@@ -480,7 +480,7 @@ class _Play:
             self._violate("owes what is not missing", stream, f"{words}: {owed}", number)
 
     def _check_signs_of_life(self, whole: Printed, weather: Weather, number: int, config: Mapping[str, Any]) -> None:
-        """A record or a state at least every five minutes, and a checkpoint every 50 campaigns or minute."""
+        """A record or a state comes at least every five minutes, a checkpoint every 50 campaigns or every minute."""
         ended = whole.began + whole.seconds
         signs = [moment for message, moment in whole.timed if message["type"] in ("RECORD", "STATE")]
         for since, until in itertools.pairwise([whole.began, *signs, ended]):
@@ -504,7 +504,7 @@ class _Play:
             )
             endpoint = ENDPOINTS_OF[stream][-1]
             times = Counter(key for _, key in weather.answered)
-            # What is answered twice was asked once to see whether the vendor answers.
+            # A campaign that was answered twice is left out: it was also asked to see whether the vendor answers.
             answered = [t for t, key in weather.answered if key[0] == endpoint and times[key] == 1 and t < done]
             for since, until in itertools.pairwise([whole.began, *states, done]):
                 between = [moment for moment in answered if since < moment < until - SLACK_SECONDS / 10]
@@ -517,15 +517,15 @@ class _Play:
     def _check_calls(
         self, stream: str, printed: Printed, audit: Audit, weather: Weather, number: int, is_same: bool
     ) -> None:
-        """Nothing is asked again that was asked; a campaign that is owed costs at most three calls."""
+        """No campaign is asked again without need, and a campaign that is owed costs at most three calls."""
         endpoint = ENDPOINTS_OF[stream][-1]
         if stream == "moengage_campaign_stats":
             return
         hit = [fault for fault in weather.hit_faults if fault.endpoint in ENDPOINTS_OF[stream]]
-        # A campaign as a request names it, and as a state does.
+        # Keys name a campaign as requests do, `owed` as states do; the last part is the same.
         asked = {key: times for key, times in weather.asked.items() if key[0] == endpoint}
         answered = Counter(key for _, key in weather.answered if key[0] == endpoint)
-        # A group takes a request for each 178 days.
+        # A group takes one request per 178 days.
         most = -(-(self.account.today - self.start).days // 178) if endpoint == "legacy_transactional_stats" else 1
         if not hit and (often := [key for key, times in answered.items() if times > most]):
             self._violate("asks twice", stream, f"{len(often)} of {len(asked)}, e.g. {often[0]}", number)
@@ -537,7 +537,7 @@ class _Play:
             again = [key for key in asked if key in self.done[stream] and key[-1] not in owed]
             if len(again) > (0 if is_same and self.is_same[stream] else 3):
                 self._violate("asks again", stream, f"{len(again)} of {len(asked)}, e.g. {again[0]}", number)
-        # What was answered before the last state that arrived need not be asked again.
+        # Campaigns that were answered before the last state that arrived must not be asked again.
         states = [t for m, t in printed.timed if m["type"] == "STATE" and _is_of(stream, m["state"]["stream"])]
         if audit.now.under_way is None:
             self.done[stream] = set()
@@ -558,7 +558,7 @@ class _Play:
         ]
 
     def _note_promises(self, stream: str, audit: Audit, weather: Weather, whole: Printed) -> None:
-        """What came of states: a sync that went on, a campaign that is owed and what became of it."""
+        """Counts the events that only states show: a resumed sync, a campaign that is owed or is no longer owed."""
         given, now, events = audit.given, audit.now, self.played.events
         chain = self.chains[stream] = self.chains.get(stream, 0) + 1 if given.under_way else 0
         happened = {
@@ -608,7 +608,7 @@ def _is_limit(faults: list[Fault]) -> bool:
 
 
 def _difference(row: bytes, true: bytes) -> str:
-    """What of a row is not as it should be, for a reader."""
+    """The columns of a row that differ from the truth, in words."""
     try:
         here, there = json.loads(row), json.loads(true)
     except ValueError:
@@ -623,7 +623,7 @@ def _often(weather: Weather) -> str:
 
 
 def account_of(history: History) -> Account:
-    """The account of a history on its first day; today's numbers are not whole yet."""
+    """The account of a history on its first day. It already has some numbers of today."""
     today = date.fromisoformat(history.today)
     names = [name for name in ARCHETYPES if name not in ("draft",)]
     first = history.first_archetype % len(names)
@@ -639,14 +639,14 @@ def account_of(history: History) -> Account:
         old_orchestrations=history.old_orchestrations,
         steps=1,
         apps=history.apps,
-        # A second app has one group of the same name, or none.
+        # A second app has one group with a name that the first app has too, or none.
         groups=(GROUPS[: history.groups], GROUPS[: history.groups - 2] if history.groups > 2 else ()),
         legacy_campaigns=history.legacy_campaigns,
         moengage_campaigns=history.moengage_campaigns,
         moengage_total=history.moengage_total,
         moengage_pages_when_empty=history.moengage_pages_when_empty,
     )
-    # Making them takes longer than a sync.
+    # The pools are shared by all histories with this seed, because making them takes longer than a sync.
     account.__dict__["_pools"] = _pools.setdefault(account.seed, {})
     for app in account.apps:
         model = app.campaigns[0] if app.campaigns else None
@@ -671,7 +671,7 @@ def account_of(history: History) -> Account:
 
 
 def _forget_dates(account: Account, every: int) -> None:
-    """Takes the day of its creation away from every so-and-so-many campaign."""
+    """Removes `created_date` from every n-th campaign, n being `every`."""
     for n, made in enumerate(account.orchestrations):
         if n % every == 0:
             item = {name: value for name, value in made.item.items() if name != "created_date"}

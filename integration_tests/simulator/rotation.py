@@ -1,4 +1,4 @@
-"""Every kind of event has its turn: what a history begins with is chosen by the number of its seed."""
+"""Chooses the event that a history begins with by its seed, so that every kind of event has its turn."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from .history import ENDPOINTS, KINDS, STATISTICS, Fault, History, Step, fits
 
 _BATCH, _LEGACY = ("batch",), ("batch_legacy",)
-# These show themselves only where there are several pages.
+# These faults only show in a list with several pages.
 _OF_SEVERAL_PAGES = ("repeated_page", "other_order", "short_page", "hidden_item", "no_way_on", "goes_round")
-# Page, day or half is the second one: there is something before it.
+# These faults need a page before theirs, so they hit the second one.
 _OF_THE_SECOND = ("repeated_page", "other_order")
 
 
@@ -33,13 +33,13 @@ def _setting(name: str, value: Any) -> Callable[[History], History]:
 
 
 def _half_way(*steps: Step) -> Callable[[History], History]:
-    """A Batch MEP account of 110 campaigns, whose sync is killed after the first checkpoint."""
+    """A Batch MEP account of 110 campaigns: if a sync is killed late, it has printed a checkpoint."""
     account = {"vendors": _LEGACY, "legacy_campaigns": 110, "apps": 1, "legacy_in_dev_mode": 0, "named_tokens": 0}
     return lambda history: _with(history, *steps, **{**account, "start_days": 14, "workers": 8, "density": 100})
 
 
 def _one_refused(*steps: Step, vendors: tuple[str, ...] = _BATCH) -> Callable[[History], History]:
-    """One campaign in all, which is refused in the first sync."""
+    """An account with one campaign, which is refused in the first two syncs."""
     endpoint = "batch_stats" if vendors == _BATCH else "legacy_stats"
     first = Step(faults=(_always(endpoint, "404", syncs=2),))
     account = {"vendors": vendors, "orchestrations": 1, "legacy_campaigns": 1, "apps": 1, "old_orchestrations": 0}
@@ -91,7 +91,7 @@ FIRST = (*KINDS, *SCENARIOS)
 
 
 def begun_by(history: History, seed: int) -> History:
-    """The history with the kind of event at its beginning whose turn it is."""
+    """The history, beginning with the kind of event whose turn it is."""
     name = FIRST[seed % len(FIRST)]
     if name in SCENARIOS:
         return SCENARIOS[name](history)

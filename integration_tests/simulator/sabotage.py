@@ -13,7 +13,7 @@ from source_campaign_stats.vendors.batch import NextFrom
 
 
 def forget_the_lookback() -> None:
-    """No past day is read again."""
+    """The lookback is 0: no past day is read again."""
     real = cursor.window_to_ask
     cursor.window_to_ask = lambda state, start, last, lookback, earliest=None: real(
         state, start, last, timedelta(0), earliest
@@ -36,7 +36,7 @@ def forget_what_is_owed() -> None:
 
 
 def leave_out_the_rest() -> None:
-    """A sync that goes on takes every campaign for asked."""
+    """A resumed sync believes that every campaign was asked."""
     cursor.asked_before = lambda places, *_: {place[1:] for place in places}
 
 
@@ -46,7 +46,7 @@ def believe_what_comes_once() -> None:
 
 
 def lose_the_last_row() -> None:
-    """Of every slice the last row is not printed."""
+    """The last row of every slice is not printed."""
 
     def all_but_the_last(records: Iterable[Any], *names: Any) -> Iterator[Any]:
         kept = list(records)

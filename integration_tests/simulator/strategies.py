@@ -1,4 +1,4 @@
-"""How Hypothesis makes histories out of the bytes of a seed."""
+"""The Hypothesis strategies that make histories from the bytes of a seed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from .history import ENDPOINTS, KINDS, LIES, WAITS, Fault, History, Step, fits
 
-# Ends of months, of years and of summer time, a leap day.
+# Among them ends of months and years, changes to and from summer time, and a leap day.
 DAYS = ("2026-03-10", "2026-03-29", "2026-08-31", "2026-10-25", "2027-01-01", "2028-02-29", "2026-07-01", "2026-12-31")
 ZONES = ("UTC", "Europe/Paris", "America/New_York", "Pacific/Auckland", "Asia/Kolkata")
-# After 23:30 a wrong clock shows another day, which no answer can tell.
+# A skewed clock near midnight would show another day, which no answer can reveal: see `skew` below.
 MINUTES = (300, 0, 5, 719, 1200, 1439)
 _PAIRS = [(endpoint, kind) for kind in KINDS for endpoint in ENDPOINTS if fits(kind, endpoint)]
 
 
 @st.composite
 def faults(draw: st.DrawFn) -> Fault:
-    """A fault. Each kind is as frequent as any other, at whichever endpoints it can happen."""
+    """A fault. All kinds are equally frequent; the endpoint is one at which the kind can happen."""
     kind = draw(st.sampled_from(KINDS))
     endpoint = draw(st.sampled_from([e for e, k in _PAIRS if k == kind]))
     is_lie = kind in LIES
@@ -48,7 +48,7 @@ _SETTINGS = st.one_of(
 
 @st.composite
 def steps(draw: st.DrawFn, one_killed_in: int) -> Step:
-    """A sync and what comes before it. Most things do not happen at most syncs."""
+    """A sync and what happens before it. Most events are rare."""
 
     def sometimes(strategy: st.SearchStrategy[Any], default: Any, one_in: int = 4) -> Any:
         return draw(strategy) if draw(st.integers(0, one_in - 1)) == one_in - 1 else default
@@ -74,9 +74,9 @@ def steps(draw: st.DrawFn, one_killed_in: int) -> Step:
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """A history of two to five syncs, the honest one at its end not counted."""
+    """A history of one to four syncs, without the fault-free one at the end."""
     offset = draw(st.integers(0, 40))
-    # Where many syncs die, they have much to do.
+    # In histories with many kills the syncs are long.
     is_deadly = draw(st.integers(0, 9)) == 9
     many = (70, 60) if is_deadly else (0, 0)
     return History(

@@ -1,4 +1,4 @@
-"""One sync of the connector in this process: from the files that Airbyte gives to the lines that it gets."""
+"""Runs one sync of the connector in this process, from the files that Airbyte gives to the lines that it gets."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ from . import clock
 from .destination import HUGE_NUMBER
 
 Send = Callable[[requests.PreparedRequest], requests.Response]
-# More than any history can need: whoever asks on is walking in circles.
+# No history needs so many requests: a sync that sends more would never end.
 MOST_REQUESTS = 4000
 MOST_SECONDS = 4 * 3600.0
 MOST_CPU_SECONDS = 60
 
-# Both are parsed for every source, and are most of the time of a short sync.
+# Every source parses both files, which takes most of the time of a short sync.
 concurrent_declarative_source.safe_load_yaml = functools.lru_cache(concurrent_declarative_source.safe_load_yaml)
 _read_manifest = functools.lru_cache(source_campaign_stats.source.read_manifest)
 source_campaign_stats.source.read_manifest = lambda: copy.deepcopy(_read_manifest())
 
 
 class Ended(BaseException):
-    """The process has ended with this code."""
+    """The connector has called `os._exit` with this code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -56,19 +56,19 @@ class Ended(BaseException):
 
 
 class Endless(BaseException):
-    """The sync does not come to an end; says how."""
+    """The sync does not end; the message says how this was noticed."""
 
 
 @dataclass(frozen=True)
 class Printed(Messages):
-    """The lines of a sync that arrived, the code that it ended with (None: killed), and what it cost."""
+    """The lines of a sync that arrived, its exit code (None: killed), and its cost in virtual seconds and requests."""
 
     lines: tuple[bytes, ...]
     exit_code: int | None
     seconds: float
     requests: int
     endless: str | None = None
-    # When each line came, in seconds on the clock that never goes back, and when the sync began.
+    # When each line came and when the sync began, as `clock.elapsed` shows it.
     moments: tuple[float, ...] = ()
     began: float = 0.0
 
@@ -77,7 +77,7 @@ class Printed(Messages):
         return self.exit_code is None
 
     def until(self, share: float) -> Printed:
-        """What is left of it when it is killed after this share of its lines."""
+        """The same sync, as if it was killed after this share (0 to 1) of its lines."""
         kept = int(len(self.lines) * share)
         return replace(self, lines=self.lines[:kept], moments=self.moments[:kept], exit_code=None)
 
@@ -87,25 +87,25 @@ class Printed(Messages):
 
     @cached_property
     def timed(self) -> list[tuple[dict[str, Any], float]]:
-        """Every message, and when it came."""
+        """Every message, and the second at which it came."""
         pairs = zip(self.lines, self.moments, strict=True)
         return [(_parsed(line), moment) for line, moment in pairs if line.startswith(b"{")]
 
     @cached_property
     def errors(self) -> list[tuple[str | None, str]]:
-        """The stream (None: no stream in particular) and the message of every error."""
+        """The stream of every error (None if it is about no single stream), and its message."""
         errors = [m["trace"]["error"] for m in self.messages if m["type"] == "TRACE" and m["trace"].get("error")]
         return [((error.get("stream_descriptor") or {}).get("name"), error["message"]) for error in errors]
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
-    # orjson makes a float of a whole number beyond 64 bits.
+    # orjson turns whole numbers with more than 64 bits into floats.
     message: dict[str, Any] = json.loads(line) if str(HUGE_NUMBER).encode() in line else orjson.loads(line)
     return message
 
 
 class _Output(io.BytesIO):
-    """A pipe that nobody closes; what was printed stays, with the moment at which it was."""
+    """A stand-in for the output pipe. It ignores `close`, and keeps the bytes with the time of each write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ def sync(
     moment: datetime,
     seed: int,
 ) -> Printed:
-    """Runs `read` at a moment (UTC, what the machine's clock shows); `send` answers every request."""
+    """Runs `read`. The machine's clock shows `moment` (UTC); `send` answers every request."""
     arguments = ["read"]
     files = {"config": config, "catalog": configured_catalog(streams), "state": list(state.values())}
     for name, content in files.items():
@@ -150,7 +150,7 @@ def sync(
         path.write_bytes(orjson.dumps(content))
         arguments += [f"--{name}", str(path)]
     clock.set_clock(moment)
-    # The waits have jitter.
+    # The jitter of waits is random.
     random.seed(seed)
     output = _Output()
     began = clock.elapsed()
@@ -204,13 +204,13 @@ def sync(
         requests.adapters.HTTPAdapter.send = real_send  # type: ignore[method-assign]
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        # What a killed sync did not print.
+        # A sync that ended early can leave unprinted text here.
         PRINT_BUFFER.buffer = io.StringIO()
     return Printed(lines, exit_code, seconds, count, endless, moments, began)
 
 
 def _end_threads() -> None:
-    """The process is over, and so is every thread in it."""
+    """Kills the threads of the sync, as the end of the process would."""
     left = [greenlet for greenlet in _greenlets if not greenlet.dead]
     threading.excepthook = lambda _: None
     gevent.killall(left, block=True)

@@ -1,4 +1,4 @@
-"""What the vendors, the network and the machine do to the answers of one sync."""
+"""The faults that vendors, network and machine put into the answers of one sync."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from .history import CHANGES, LIES, LISTS, STATISTICS, STATUSES, Fault
 Key = tuple[Any, ...]
 Asked = Mapping[str, Any]
 _STATUS_WORDS = ("204", "302", "410", "408", "425")
-# A date has no fractions of a second.
+# Dates are whole seconds, so a request can come a little early.
 _SECONDS_TOO_EARLY = 1.5
 PAGE_SIZES = {"batch_list": 100, "legacy_list": 100, "moengage_campaigns": 15, "moengage_stats": 10}
 
 
 class Weather:
-    """The vendors as one sync meets them: the sandbox's answers, after the faults that are meant for them.
+    """The vendors as one sync meets them: the sandbox's answers with the faults of the sync.
 
-    `targets` are the things of each endpoint that a fault can choose from, in the form of `key_of`; only of the days
-    `between` others with numbers it can be known that they are not empty.
+    `targets` are the things at each endpoint that a fault can hit, in the form of `key_of`. `between` are the days of
+    MoEngage between other days with numbers: only for these the connector can know that an empty day is wrong.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class Weather:
         self.asked: Counter[Key] = Counter()
         self.over_limit = 0
         self.named_waits = 0.0
-        # Requests that came before the wait was over that their answer had named.
+        # The number of requests that came before the wait that an answer named was over.
         self.too_early = 0
-        # When the true statistics of what were answered.
+        # When statistics were answered without a fault, and what was asked.
         self.answered: list[tuple[float, Key]] = []
         self._not_before: dict[Key, float] = {}
         self.hidden: set[str] = set()
@@ -72,7 +72,7 @@ class Weather:
         self._faults: list[tuple[Fault, Collection[Key] | None]] = []
         lied: set[str] = set()
         for fault in faults:
-            # Against two lies at once about the same thing nobody can do anything.
+            # Two lies at once about the same thing can't be noticed, so each endpoint has at most one.
             if fault.kind in (*LIES, *CHANGES):
                 if fault.endpoint in lied:
                     continue
@@ -91,7 +91,7 @@ class Weather:
                 self._hit(fault)
 
     def send(self, request: requests.PreparedRequest) -> requests.Response:
-        """The answer to a request, or what `requests` raises where none comes."""
+        """The answer to a request; raises what `requests` raises if no answer comes."""
         url = urlsplit(request.url or "")
         headers: Message[str, str] = Message()
         for name, value in request.headers.items():
@@ -112,7 +112,7 @@ class Weather:
         number = self.asked[key]
         self.asked[key] += 1
         self.too_early += clock.elapsed() < self._not_before.pop(key, 0.0) - _SECONDS_TOO_EARLY
-        # The way to the vendor; limits are counted where requests arrive.
+        # The way to the vendor takes time, because limits are counted when requests arrive.
         time.sleep(0.02 + digest(key, number) % 100 / 1000)
         fault = next(
             (
@@ -142,7 +142,7 @@ class Weather:
     # --- who is asked about what ------------------------------------------------------------------------
 
     def key_of(self, call: Call, route: Route) -> Key:
-        """What a request asks about: a campaign, a page of a list, a page of a day."""
+        """What a request asks for: a campaign, a page of a list, or a page of a day."""
         endpoint, query = route.endpoint, call.query
         if endpoint == "batch_stats":
             return (endpoint, query.get("orchestration_id", [""])[0])
@@ -200,14 +200,14 @@ class Weather:
             return answer
         if kind == "list_grows":
             self._hit(fault, key)
-            # A campaign without numbers moves no page of a day.
+            # Only a campaign with numbers moves the pages of a day.
             self.account.grow(with_rows=route.endpoint == "moengage_stats")
             return answer
         if kind == "halves_change":
             if change_halves(self.account, route.app, key[2] == "true"):
                 self._hit(fault, key)
             return answer
-        # What is made out of an answer must not change the account's own objects.
+        # A copy, because the answer can share objects with the account.
         body = json.loads(answer.rendered())
         spoilt = spoilt_body(kind, route.endpoint or "", key, body, self._honest_page(call_key=key, route=route))
         if spoilt is None:
@@ -216,7 +216,7 @@ class Weather:
         return Answer(200, spoilt, answer.headers, "text/html" if kind == "html" else answer.content_type)
 
     def _honest_page(self, call_key: Key, route: Route) -> Callable[[int], Any]:
-        """What the pages around this one have: -1 is the one before."""
+        """A function that gives the items of a page near this one: -1 is the page before."""
 
         def page_at(distance: int) -> Any:
             items = _items(self.account, route)
@@ -233,7 +233,7 @@ class Weather:
         if fault.kind in ("429", "503"):
             headers, seconds = self._named_wait(fault.wait)
             self.named_waits += seconds
-            # With a 503 the moment at which a limit ends names no wait.
+            # `x-ratelimit-reset` ("moment") names a wait only with a 429.
             if fault.kind == "429" or fault.wait != "moment":
                 self._not_before[key] = clock.elapsed() + seconds
         if fault.kind in _STATUS_WORDS:
@@ -280,7 +280,7 @@ class Weather:
 
     @contextlib.contextmanager
     def _as_listed(self, route: Route) -> Iterator[None]:
-        """The account as a list shows it, without what it does not know yet."""
+        """The account without the hidden campaigns, while a list is answered."""
         account = self.account
         if not self.hidden or route.endpoint not in LISTS:
             yield
@@ -300,7 +300,7 @@ class Weather:
 
 
 class _Cut(io.BytesIO):
-    """A body whose connection breaks half-way."""
+    """A body whose connection breaks after half of its bytes."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content[: len(content) // 2])
@@ -338,7 +338,7 @@ def delete(account: Account, key: Key) -> None:
 
 
 def change_halves(account: Account, app_name: str | None, is_live: bool) -> bool:
-    """Lets the first campaign of the other half change into this half, which was just read."""
+    """Moves the first campaign of the other half into this half, which was just read; False if there is none."""
     for app in account.apps:
         for n, campaign in enumerate(app.campaigns):
             if app.name == app_name and campaign.item["live"] != is_live:
@@ -349,7 +349,7 @@ def change_halves(account: Account, app_name: str | None, is_live: bool) -> bool
 
 
 def spoilt_body(kind: str, endpoint: str, key: Key, body: Any, page_at: Callable[[int], Any]) -> Any:
-    """What is answered instead of the true body; None when this kind can do nothing to it."""
+    """The body with the fault; None if this kind of fault can't change this body."""
     text = _rendered(body)
     if kind == "html":
         return MAINTENANCE_PAGE
@@ -374,7 +374,7 @@ def spoilt_body(kind: str, endpoint: str, key: Key, body: Any, page_at: Callable
     if endpoint in LISTS:
         return _spoilt_list(kind, endpoint, key, body, page_at)
     if kind == "fewer_campaigns" and key[-1]:
-        # A call with ids is one page, whose total can count quiet campaigns: nothing shows the lie.
+        # A call with ids is one page, and its total can count campaigns without numbers. So the lie can't be noticed.
         return None
     return _spoilt_statistics(kind, endpoint, body)
 
@@ -393,7 +393,7 @@ def _spoilt_list(kind: str, endpoint: str, key: Key, body: Any, page_at: Callabl
             return None
         items = []
     elif kind in ("short_page", "hidden_item"):
-        # Only where another page can show it.
+        # Only if another page can reveal it.
         is_alone = endpoint == "moengage_campaigns" and key[-1] == 1 and len(items) < PAGE_SIZES[endpoint]
         if len(items) < 2 or is_alone:
             return None
@@ -481,7 +481,7 @@ def _first_numbers(endpoint: str, body: Any) -> dict[str, Any] | None:
 def targets_of(
     account: Account, has_rows: Mapping[str, set[Any]], days: tuple[date, date], named: Sequence[str]
 ) -> dict[str, list[Key]]:
-    """What a fault at each endpoint can choose from; campaigns that have rows in the days that are asked come first."""
+    """The things that a fault at each endpoint can hit; for statistics campaigns with rows in these days, if any."""
     orchestrations = [o.id for o in account.orchestrations]
     tokens = [(app.name, campaign.token) for app in account.apps for campaign in app.campaigns]
     first, last = days

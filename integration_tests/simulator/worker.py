@@ -1,4 +1,4 @@
-"""A process that plays histories: a line of JSON in, a line of JSON out. `__main__` starts one for each core."""
+"""A process that plays histories: a line of JSON in, a line of JSON out. `__main__` starts `--jobs` of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ clock.take_over()
 
 import os  # noqa: E402
 
-# Nothing here goes over a network, and certificates take longer to load than an answer.
+# No request goes over a network, and loading certificates would take longer than an answer.
 for _name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
     os.environ.pop(_name, None)
 
@@ -31,14 +31,14 @@ from integration_tests.simulator.strategies import histories  # noqa: E402
 
 clock.freeze()
 
-# A history that needs more is one that Hypothesis calls too large; it is not played.
+# Hypothesis makes no history that needs more bytes; such a seed is skipped.
 _BYTES = 16_384
-# How many histories are played to make one smaller, and for how many seconds.
+# To make a history smaller, at most so many others are played, for at most so many CPU seconds.
 _TRIES, _SECONDS = 120, 60
 
 
 def history_of(seed: int) -> History | None:
-    """The history that a seed stands for; None for the rare seed that makes none."""
+    """The history of a seed; None for the few seeds that make none."""
     made = _drawn(seed)
     return begun_by(made, seed) if made else None
 
@@ -56,10 +56,10 @@ def _drawn(seed: int) -> History | None:
 
 
 def smallest(seed: int, name: str) -> tuple[History, Violation]:
-    """The smallest history with a violation of this name that is found from the one of the seed.
+    """The smallest history with a violation of this name that can be made from the history of the seed.
 
-    One thing after the other is left out, as long as the violation stays. Hypothesis makes the histories and could make
-    them smaller, but not what the seed's turn puts at their beginning, and it takes ten times as many tries.
+    It leaves out one thing after the other, as long as the violation stays. Hypothesis could shrink histories too, but
+    not the event that `rotation` puts at their beginning, and it takes ten times as many tries.
     """
     began, tried = clock.cpu_seconds(), 0
     seen: set[str] = set()
@@ -102,7 +102,7 @@ def _described(seed: int | None, history: History, played: Played, cpu: float) -
 
 
 def answer(order: dict[str, Any]) -> dict[str, Any]:
-    """`{"seed": 7}` plays a history, `{"history": "…"}` a kept one, `{"seed": 7, "shrink": name}` makes it smaller."""
+    """`{"seed": 7}` plays a history, `{"history": "…"}` a saved one, `{"seed": 7, "shrink": name}` shrinks one."""
     began = clock.cpu_seconds()
     seed = order.get("seed")
     if "shrink" in order:
@@ -122,7 +122,7 @@ def _orders() -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Answers until the input ends; `--break module:function` breaks the connector on purpose first."""
+    """Answers orders until the input ends; `--break module:function` first breaks the connector on purpose."""
     if len(sys.argv) > 2 and sys.argv[1] == "--break":
         module, _, function = sys.argv[2].partition(":")
         getattr(importlib.import_module(module), function)()
@@ -133,7 +133,7 @@ def main() -> None:
             told = {**order, "broken": traceback.format_exc()}
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
-    # The threads of the last sync are not worth waiting for.
+    # Does not wait for the threads of the last sync.
     os._exit(0)
 
 
