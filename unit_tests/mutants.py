@@ -1,7 +1,8 @@
 """`python -m unit_tests.mutants`: breaks the code in every small way that mutmut knows, and tells what no test sees.
 
-mutmut makes the mutants and runs the unit tests that reach each of them (`[tool.mutmut]` in pyproject.toml). What is
-left alive plays fixed histories of the simulator. What is alive after that has to stand in mutants.yaml, with a reason.
+mutmut makes the mutants, leaves out those that mypy refuses, and runs the unit tests that reach each of the others
+(`[tool.mutmut]` in pyproject.toml). What is left alive plays fixed histories of the simulator. What is alive after that
+has to stand in mutants.yaml, with a reason.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ SEEDS = range(1, 31)
 _SECONDS_FOR_A_HISTORY = 300
 # mutmut's exit codes of the tests: failed, and an error of pytest; none ran, and none reaches the mutant.
 _DEAD, _ALIVE = {1, 3}, {0, 5, 33}
+# It is dead, too: the lint step fails.
+_REFUSED_BY_MYPY = 37
 # Ended by mutmut because it took too long: by it, and by the system's limit of CPU seconds.
 _TOO_LONG = {36, 24, -24, 152, 255, -9}
 
@@ -103,7 +106,9 @@ def sample_of(names: Iterable[str], size: int) -> list[str]:
 
 def _mutmut(*arguments: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "mutmut", *arguments]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    # For the `python` of `type_check_command`.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PATH": path})
 
 
 def _exit_codes() -> dict[str, int | None]:
@@ -191,9 +196,12 @@ def main(arguments: list[str] | None = None) -> int:
     whole = not options.sample and not options.only
     accepted = accepted_in(yaml.safe_load(ACCEPTED.read_text()) or [])
     codes = _run_unit_tests(options.sample, options.only)
-    told = [f"mutmut ended with {code} for {n}" for n, code in codes.items() if code not in _DEAD | _ALIVE | _TOO_LONG]
+    known = _DEAD | _ALIVE | _TOO_LONG | {_REFUSED_BY_MYPY}
+    told = [f"mutmut ended with {code} for {name}" for name, code in codes.items() if code not in known]
     alive = sorted(name for name, code in codes.items() if code in _ALIVE)
-    print(f"{len(codes)} mutants, {len(codes) - len(alive)} of them seen by a unit test", flush=True)
+    refused = Counter(codes.values())[_REFUSED_BY_MYPY]
+    seen = len(codes) - refused - len(alive)
+    print(f"{len(codes)} mutants: mypy refuses {refused}, unit tests see {seen}, {len(alive)} are left", flush=True)
     with ThreadPoolExecutor(options.jobs) as threads:
         diffs = threads.map(lambda name: _mutmut("show", name).stdout, alive)
         mutants = {name: mutant_of(name, diff) for name, diff in zip(alive, diffs, strict=True)}

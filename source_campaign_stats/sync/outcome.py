@@ -266,7 +266,7 @@ class Outcomes:
 
 def in_words(seconds: float) -> str:
     """`3725` becomes `1 h 02 min`, `61` becomes `1 min 01 s`."""
-    whole = round(seconds)
+    whole = max(round(seconds), 1)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02} min"
     return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"

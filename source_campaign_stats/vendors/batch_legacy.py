@@ -184,11 +184,11 @@ class CampaignsOfApps(ListedCampaigns):
             elif record["campaign_token"] not in skipped:
                 asked.append(_slice(window, record["app"], record["campaign_token"], record.data))
         LOGGER.info(
-            "legacy_campaign_stats: asked %s campaigns and %s configured ones, %s in dev mode have no statistics%s",
+            "legacy_campaign_stats: asked %s listed and %s configured campaigns; %s in dev mode have no statistics%s",
             f"{len(asked):,}",
             f"{len(named):,}",
             f"{in_dev_mode:,}",
-            f", {len(skipped)} are to be skipped" if skipped else "",
+            f"; {len(skipped)} are to be skipped" if skipped else "",
         )
         return named + asked
 
