@@ -1,9 +1,8 @@
 """Fixtures of every unit test: a frozen clock, waits that take no time, vendors that are not the real ones."""
 
-import copy
-import functools
+import logging
 import os
-import pickle
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,43 +10,18 @@ from typing import Any
 import freezegun
 import pytest
 import requests_mock as requests_mocking
-from airbyte_cdk.sources.declarative import concurrent_declarative_source
 from airbyte_cdk.sources.streams.call_rate import MovingWindowCallRatePolicy
 from freezegun.api import FrozenDateTimeFactory
 
-import source_campaign_stats.source
+from source_campaign_stats.source import read_manifest
 from unit_tests.builders import BatchCep, BatchLegacy, MoEngage
+from unit_tests.prepared import prepare_manifests_once
 
 # 2026-11-20 is the last complete day.
 NOW = "2026-11-21T12:00:00Z"
-_MANIFEST = source_campaign_stats.source.read_manifest()
-_PICKLED = pickle.dumps(_MANIFEST)
 _REAL_SLEEP = time.sleep
-# For every source, the CDK parses its schema, prepares the manifest and compares the two: most of the time of a short
-# sync. Here each manifest is prepared and compared once.
-concurrent_declarative_source.safe_load_yaml = functools.lru_cache(concurrent_declarative_source.safe_load_yaml)
-_PREPARE = concurrent_declarative_source.ConcurrentDeclarativeSource._pre_process_manifest
-_COMPARE = concurrent_declarative_source.validate_manifest
-_PREPARED: dict[bytes, bytes] = {}
-_COMPARED: set[bytes] = set()
-
-
-def _prepared(source: Any, manifest: dict[str, Any]) -> Any:
-    key = pickle.dumps(manifest)
-    if key not in _PREPARED:
-        _PREPARED[key] = pickle.dumps(_PREPARE(source, manifest))
-    return pickle.loads(_PREPARED[key])
-
-
-def _compared(manifest: dict[str, Any], schema: dict[str, Any]) -> None:
-    key = pickle.dumps(manifest)
-    if key not in _COMPARED:
-        _COMPARE(manifest, schema)
-        _COMPARED.add(key)
-
-
-concurrent_declarative_source.ConcurrentDeclarativeSource._pre_process_manifest = _prepared  # type: ignore[method-assign, assignment]
-concurrent_declarative_source.validate_manifest = _compared
+_LINE = re.compile(r"(Batch|MoEngage|A|The|[a-z_]+)[:, ]|\"")
+prepare_manifests_once()
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +59,29 @@ def waits(monkeypatch: pytest.MonkeyPatch, clock: FrozenDateTimeFactory) -> list
 
 
 @pytest.fixture(autouse=True)
+def lines_of_the_log() -> Iterator[list[str]]:
+    """The connector's lines of the log. Each begins with the stream or vendor that it speaks of, or is a sentence."""
+    lines: list[str] = []
+
+    class Ears(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.name == "airbyte" and "source_campaign_stats" in record.pathname:
+                lines.append(record.getMessage())
+
+    ears, logger = Ears(), logging.getLogger("airbyte")
+    logger.addHandler(ears)
+    yield lines
+    logger.removeHandler(ears)
+    unclear = [line for line in lines if not _LINE.match(line) or re.search(r"\bNone\b(?!\")", line)]
+    assert not unclear
+
+
+@pytest.fixture(autouse=True)
 def same_machine_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The developer's proxy has no effect, and the manifest is parsed once for all tests."""
+    """The developer's proxy has no effect."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(source_campaign_stats.source, "read_manifest", lambda: pickle.loads(_PICKLED))
 
 
 @pytest.fixture(autouse=True)
@@ -117,5 +108,5 @@ def moengage(http: requests_mocking.Mocker) -> MoEngage:
 
 @pytest.fixture
 def specification() -> dict[str, Any]:
-    properties: dict[str, Any] = copy.deepcopy(_MANIFEST["spec"]["connection_specification"])
+    properties: dict[str, Any] = read_manifest()["spec"]["connection_specification"]
     return properties

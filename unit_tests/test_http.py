@@ -266,8 +266,12 @@ def test_an_empty_page_is_believed_when_it_comes_twice() -> None:
         ('{"date": "2026-11-20", "sent": 1}, {"sent": 1, "date": "2026-11-20"}', ResponseAction.SUCCESS),
         ('{"date": "2026-11-20", "sent": 1}, {"date": "2026-11-20", "sent": 2}', ResponseAction.RETRY),
         ('{"date": "2026-11-20", "sent": 1}, {"date": "2026-11-21", "sent": 2}', ResponseAction.SUCCESS),
+        (
+            '{"date": "2026-11-20", "sent": 1}, {"date": "2026-11-20", "sent": 1}, {"date": "2026-11-21", "sent": 2}',
+            ResponseAction.SUCCESS,
+        ),
     ],
-    ids=["the same", "other numbers", "other days"],
+    ids=["the same", "other numbers", "other days", "the same beside another day"],
 )
 def test_two_rows_of_a_day_with_other_numbers_are_a_contradiction(rows: str, action: ResponseAction) -> None:
     resolution = decision(response(f'{{"details": [{rows}]}}'))
@@ -461,8 +465,11 @@ def test_one_line_says_what_is_asked_again_and_when(caplog: pytest.LogCaptureFix
     ]
 
 
-def test_a_wait_named_as_a_reset_is_waited_until_then() -> None:
-    assert 45 <= wait(response("", 429, x_ratelimit_reset=str(int(time.time()) + 45))) <= 47
+@pytest.mark.parametrize("a_second", [1, 1000], ids=["seconds", "milliseconds"])
+def test_a_wait_named_as_a_reset_is_waited_until_then(a_second: int) -> None:
+    reset = (int(time.time()) + 45) * a_second
+
+    assert 44 <= wait(response("", 429, x_ratelimit_reset=str(reset))) <= 47
 
 
 @pytest.mark.parametrize("status", [200, 500, 503])

@@ -169,6 +169,26 @@ def test_two_walks_with_the_same_campaigns_are_believed_whatever_the_total(moeng
     assert len(moengage.stats.asked) == 4, "two walks of two pages"
 
 
+def test_a_campaign_that_left_while_the_day_was_read_does_not_count_for_another_that_is_hidden(
+    moengage: MoEngage, waits: list[float]
+) -> None:
+    """c00 leaves after the first page, so that c10 moves onto it; the second reading hides c10 once."""
+    names = [f"c{number:02}" for number in range(12)]
+    lists = [names, names[1:], [name for name in names if name not in ("c00", "c10")], names[1:], names[1:], names[1:]]
+
+    def say(asked: Asked) -> Answer:
+        number, offset = len(moengage.stats.asked), asked.body.get("offset", 0)
+        data = {name: moengage_campaign_stats() for name in lists[number - 1][offset : offset + 10]}
+        return Answer(moengage_answer(data, total=12 if number == 1 else 11, page=offset // 10 + 1, pages=2))
+
+    moengage.stats._say = say
+
+    sync = read(LAST_DAY.build(), STREAM).succeeded()
+
+    assert {"c10", "c11"} <= {*ids(sync)}
+    assert [wait for wait in waits if wait in (2, 4)] == [2, 4]
+
+
 def test_with_ids_a_total_that_counts_campaigns_without_numbers_costs_no_extra_call(moengage: MoEngage) -> None:
     """MoEngage documents that `total_campaigns` counts the ids in the request, so it can be more than are shown."""
     names = [f"c{number}" for number in range(5)]

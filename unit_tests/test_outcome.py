@@ -161,7 +161,7 @@ def test_airbyte_tries_again_only_what_can_pass(fate: Fate, known: tuple[str, ..
     assert isinstance(error.as_airbyte_message(), LastWords), "errors about single campaigns are printed last"
 
 
-def test_a_campaign_that_was_deleted_owes_nothing() -> None:
+def test_a_campaign_that_was_deleted_owes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     book = outcomes(2)
     miss(book, "o1")
     read(book, "o2", records=0)
@@ -169,6 +169,7 @@ def test_a_campaign_that_was_deleted_owes_nothing() -> None:
 
     assert book.verdict() is None
     assert book.deleted == ["o1: refused"]
+    assert caplog.messages[-1] == "stats: the list does not have it any more, so it was deleted: o1: refused"
 
 
 def test_another_slice_is_one_that_was_read_or_else_one_that_is_not_missing() -> None:
@@ -273,3 +274,9 @@ def test_the_time_left_follows_from_the_limit_even_just_after_a_burst() -> None:
         read(book, str(number))
 
     assert 55 <= book._seconds_left(58, book._sent[-1]) <= 62
+
+
+def test_without_a_limit_the_time_left_follows_from_the_time_so_far() -> None:
+    book = Outcomes("stats", planned=150, started=1000.0)
+
+    assert book._seconds_left(50, 1100.0) == 200

@@ -56,7 +56,7 @@ def test_a_one_shot_has_rows_from_a_day_before_to_four_days_after_its_start(
     ids=str,
 )
 def test_a_campaign_that_can_send_later_than_its_start_is_no_one_shot(changes: dict[str, Any]) -> None:
-    item = one_shot(start_time="2026-01-01T00:00:00Z") | changes
+    item = one_shot(start_time="2026-01-01T00:00:00Z", status="completed") | changes
 
     assert can_have_rows(orchestration_record(item), WINDOW), item
 
@@ -72,6 +72,8 @@ def test_a_one_shot_without_a_readable_start_is_asked(start: Any) -> None:
         {"type": "recurring", "recurrence": {"end_time": "END"}},
         {"type": "recurring", "end_time": "END"},
         {"type": "warmup", "end_time": "END"},
+        {"type": "warm-up", "end_time": "END"},
+        {"type": "Warm_up", "end_time": "END"},
         {"type": "Recurring", "recurrence": {"end_time": "END"}},
         {"type": "trigger", "recurrence": None, "channels": ["in_app"], "end_time": "END"},
         {"type": "trigger", "recurrence": None, "channels": ["in-app"], "end_time": "END"},

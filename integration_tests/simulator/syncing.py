@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import copy
-import functools
 import io
 import itertools
 import json
@@ -26,11 +24,10 @@ import gevent
 import orjson
 import requests
 from airbyte_cdk.logger import PRINT_BUFFER
-from airbyte_cdk.sources.declarative import concurrent_declarative_source
 
-import source_campaign_stats.source
 from integration_tests.process import Messages, configured_catalog
 from source_campaign_stats.run import run
+from unit_tests.prepared import prepare_manifests_once
 
 from . import clock
 from .destination import HUGE_NUMBER
@@ -41,10 +38,7 @@ MOST_REQUESTS = 4000
 MOST_SECONDS = 4 * 3600.0
 MOST_CPU_SECONDS = 60
 
-# Every source parses both files, which takes most of the time of a short sync.
-concurrent_declarative_source.safe_load_yaml = functools.lru_cache(concurrent_declarative_source.safe_load_yaml)
-_read_manifest = functools.lru_cache(source_campaign_stats.source.read_manifest)
-source_campaign_stats.source.read_manifest = lambda: copy.deepcopy(_read_manifest())
+prepare_manifests_once()
 
 
 class Ended(BaseException):

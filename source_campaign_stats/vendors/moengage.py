@@ -230,7 +230,6 @@ class PagesOfADay(Pages):
             )
         time.sleep(2**page.walk)
         return Page(
-            page.batch,
             walk=page.walk + 1,
             seen_ever=frozenset() if page.has_shrunk else page.seen_ever,
             walk_before=(page.total, page.seen),
