@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,14 @@ NOW = "2026-11-21T12:00:00Z"
 _REAL_SLEEP = time.sleep
 _LINE = re.compile(r"(Batch|MoEngage|A|The|[a-z_]+)[:, ]|\"")
 prepare_manifests_once()
+
+
+def pytest_sessionstart() -> None:
+    """Nothing is remembered from other sessions of this process: mutmut runs one for each mutant."""
+    for name, module in sys.modules.items():
+        if name.startswith("source_campaign_stats"):
+            for value in vars(module).values():
+                getattr(value, "cache_clear", lambda: None)()
 
 
 @pytest.fixture(scope="module")

@@ -313,6 +313,21 @@ def test_a_sync_goes_on_where_the_last_one_died(until: int) -> None:
     assert dict(days.state) == {"date": "2026-11-20"}
 
 
+def test_the_rest_begins_with_the_first_day_that_the_vendor_still_has() -> None:
+    days = cursor(first="2026-11-01", router=(router := Campaigns(NAMES)), state=died(60), earliest=date(2026, 11, 18))
+
+    sync(days)
+
+    assert [str(window.first) for window in router.windows] == ["2026-11-18"]
+
+
+def test_a_sync_that_goes_on_says_how_far_the_last_one_came(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    sync(cursor(router=Campaigns(NAMES), state=died(60)))
+
+    assert "stats: goes on where the last sync ended: 50 of 240 campaigns were asked" in caplog.messages
+
+
 def test_a_checkpoint_comes_at_least_every_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter(range(0, 10_000, 25))
     monkeypatch.setattr(cursor_module.time, "monotonic", lambda: next(seconds))

@@ -1,5 +1,6 @@
 """Which days a sync asks for."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -90,6 +91,10 @@ EVERYTHING = StreamState(
             {"date": "2026-11-20", "owed": [["o1", "2026-11-01"], ["o2", "2026-11-03"]]},
         ),
         (
+            replace(EVERYTHING, under_way=replace(EVERYTHING.under_way, place=None)),
+            EVERYTHING.written("date") | {"under_way": EVERYTHING.written("date")["under_way"] | {"place": None}},
+        ),
+        (
             EVERYTHING,
             {
                 "date": "2026-11-19",
@@ -104,7 +109,7 @@ EVERYTHING = StreamState(
             },
         ),
     ],
-    ids=["nothing", "at rest", "owed", "under way"],
+    ids=["nothing", "at rest", "owed", "only some beyond", "under way"],
 )
 def test_what_is_written_is_what_is_read(state: StreamState, written: dict[str, Any]) -> None:
     assert state.written("date") == written

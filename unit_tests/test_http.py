@@ -168,10 +168,12 @@ def test_records_stay_text_until_they_are_taken_one_at_a_time() -> None:
     assert (list(map(bytes, records)), days) == ([b'{"sent": 2}'], [])
 
 
-def test_numbers_are_read_exactly() -> None:
-    found = exactly(b"[18446744073709551616, -9223372036854775809, 12.0, 1.10, 1e5, 0.1]")
+@pytest.mark.parametrize("beside", ["", ", " + "9" * 5000], ids=["alone", "beside a number that Python does not read"])
+def test_numbers_are_read_exactly(beside: str) -> None:
+    found = exactly(f"[18446744073709551616, -9223372036854775809, 12.0, 1.10, 1e5, 0.1{beside}]".encode())[:6]
 
     assert found == [2**64, -(2**63) - 1, 12.0, 1.1, 1e5, 0.1]
+    assert [type(number) for number in found[:2]] == [int, int]
     assert [number.text for number in found[2:]] == ["12.0", "1.10", "1e5", "0.1"]
 
 
@@ -286,6 +288,12 @@ def test_an_error_of_the_vendor_that_comes_as_200_is_quoted() -> None:
 
     assert resolution.response_action == ResponseAction.RETRY
     assert 'Batch said: "quota is used up"' in str(resolution.error_message)
+
+
+def test_only_texts_are_quoted_as_the_words_of_a_vendor() -> None:
+    resolution = decision(response('{"error": 5, "message": "try later"}', 500))
+
+    assert "(500: try later)" in str(resolution.error_message)
 
 
 # --- Patience ---------------------------------------------------------------------------------------------------------

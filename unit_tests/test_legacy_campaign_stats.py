@@ -153,12 +153,23 @@ def test_a_day_sent_twice_is_put_out_once(legacy: BatchLegacy) -> None:
 
 
 def test_campaigns_in_dev_mode_are_listed_and_not_asked(legacy: BatchLegacy) -> None:
-    legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("dev", dev_only=True))
+    legacy.with_campaigns(*map(legacy_campaign, ("c1", "c2")), *(legacy_campaign(dev, dev_only=True) for dev in "de"))
 
-    sync = read(CONFIG, LIST, STREAM).succeeded()
+    sync = read(ConfigBuilder().with_legacy(skip_campaign_tokens=["c2"]).build(), LIST, STREAM).succeeded()
 
     assert legacy.tokens_asked == ["c1"]
-    assert sorted(record["campaign_token"] for record in sync.records(LIST)) == ["c1", "dev"]
+    assert sorted(record["campaign_token"] for record in sync.records(LIST)) == ["c1", "c2", "d", "e"]
+    told = f"{STREAM}: asked 1 listed and 0 configured campaigns; 2 in dev mode have no statistics; 1 to skip"
+    assert told in sync.logs
+
+
+def test_the_oldest_campaign_is_asked_first(legacy: BatchLegacy) -> None:
+    created = {"a": "2026-10-03T00:00:00", "b": "2026-10-01T00:00:00", "c": "2026-10-02T00:00:00"}
+    legacy.with_campaigns(*(legacy_campaign(token, created_date=at) for token, at in created.items()))
+
+    read(CONFIG, STREAM).succeeded()
+
+    assert [asked.path.rpartition("/")[2] for asked in legacy.stats.asked] == ["b", "c", "a"]
 
 
 def test_with_campaign_tokens_only_those_are_asked_and_the_list_is_not_walked(legacy: BatchLegacy) -> None:

@@ -22,6 +22,7 @@ from unit_tests.builders import (
     check,
     cleaned,
     complaint,
+    moengage_campaign,
     orchestration,
     read,
 )
@@ -352,6 +353,17 @@ def test_check_says_how_many_days_a_first_sync_reads_and_how_long_that_takes(
     assert "A first sync reads 2,150 days, from 2021-01-01 to 2026-11-20." in caplog.messages
     assert any(line.startswith("MoEngage: 2,150 requests") and "22 min 44 s" in line for line in caplog.messages)
     assert any(line.startswith("Batch: one request for each orchestration") for line in caplog.messages)
+
+
+def test_check_says_what_the_days_of_named_campaigns_cost(moengage: MoEngage, caplog: pytest.LogCaptureFixture) -> None:
+    ids = [f"c{number}" for number in range(11)]
+    moengage.with_campaigns(*map(moengage_campaign, ids))
+    caplog.set_level("INFO")
+
+    assert check(ConfigBuilder().with_moengage(campaign_ids=ids).build()).status.value == "SUCCEEDED"
+
+    [line] = [line for line in caplog.messages if line.startswith("MoEngage: ")]
+    assert line.startswith("MoEngage: 40 requests for these 11 campaigns, which take about")
 
 
 def test_an_item_that_no_version_can_read_is_reported_without_a_class_name(cep: BatchCep) -> None:

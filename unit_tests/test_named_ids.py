@@ -74,6 +74,17 @@ def test_a_sync_of_nothing_but_unknown_ids_fails(moengage: MoEngage, streams: li
     assert "Traceback" not in sync.everything
 
 
+@pytest.mark.parametrize(("number", "told_of"), [(20, "x18, x19. "), (21, "x18, x19 and 1 more. ")])
+def test_a_line_names_at_most_twenty_ids(cep: BatchCep, number: int, told_of: str) -> None:
+    cep.with_orchestrations(orchestration("o1")).with_days("o1", day("2026-11-20"))
+    ids = [f"x{n:02}" for n in range(number)]
+
+    sync = read(ConfigBuilder().with_batch(skip_orchestration_ids=ids).build(), "orchestration_stats").succeeded()
+
+    [line] = told(sync.logs)
+    assert told_of in line
+
+
 def test_a_sync_of_campaigns_that_are_quiet_succeeds(moengage: MoEngage) -> None:
     moengage.with_campaigns(moengage_campaign("quiet"))
 

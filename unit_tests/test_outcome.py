@@ -68,6 +68,9 @@ def test_ten_in_a_row_that_can_not_be_read_are_one_error(fate: Fate) -> None:
 
     assert REFUSALS_IN_A_ROW == 10
     assert told[:-1] == [None] * 9
+    assert told[-1]
+    kind = FailureType.config_error if fate is Fate.REFUSED else FailureType.transient_error
+    assert told[-1].failure_type == kind
     for words in ("10 orchestrations in a row", "Skip them.", "o9: refused"):
         assert words in str(told[-1])
     assert book.has_ended

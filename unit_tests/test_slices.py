@@ -306,6 +306,37 @@ def test_a_vendor_that_answers_nothing_ends_the_stream(error: Exception) -> None
     assert vendor.asked == 2
 
 
+def test_another_campaign_is_asked_with_a_single_try() -> None:
+    tries: list[int | None] = []
+
+    def say(_: StreamSlice) -> Iterable[dict[str, Any]]:
+        tries.append(tries_of(None).patience.tries)
+        raise transient_error("500")
+
+    reader = slices_of(Vendor(say))
+    reader.outcomes.slices = [campaign("o1"), campaign("o2")]
+
+    with pytest.raises(AirbyteTracedException):
+        read(reader, campaign("o1"))
+    assert tries == [None, 1]
+
+
+@pytest.mark.parametrize(
+    ("of_another", "told"),
+    [(config_error("the key was refused"), "the key was refused"), (transient_error("503"), "not whole")],
+    ids=["about all campaigns", "as broken"],
+)
+def test_when_another_campaign_fails_too_the_cause_is_told(of_another: Exception, told: str) -> None:
+    def say(stream_slice: StreamSlice) -> Iterable[dict[str, Any]]:
+        raise transient_error("not whole") if stream_slice["id"] == "o1" else of_another
+
+    reader = slices_of(Vendor(say))
+    reader.outcomes.slices = [campaign("o1"), campaign("o2")]
+
+    with pytest.raises(AirbyteTracedException, match=told):
+        read(reader, campaign("o1"))
+
+
 def test_a_refusal_of_another_campaign_is_an_answer_too() -> None:
     def say(stream_slice: StreamSlice) -> Iterable[dict[str, Any]]:
         raise transient_error("500") if stream_slice["id"] == "o1" else ItemRefusedError(message="no")

@@ -188,7 +188,7 @@ class CampaignsOfApps(ListedCampaigns):
             f"{len(asked):,}",
             f"{len(named):,}",
             f"{in_dev_mode:,}",
-            f"; {len(skipped)} are to be skipped" if skipped else "",
+            f"; {len(skipped)} to skip" if skipped else "",
         )
         return named + asked
 
