@@ -69,17 +69,18 @@ def mutant_of(name: str, diff: str) -> Mutant:
     return Mutant(f"{module}.{function}", " ".join(changed["-"]), " ".join(changed["+"]))
 
 
-def accepted_in(content: Iterable[Mapping[str, str]]) -> dict[Mutant, str]:
-    """The reasons by mutant; `ValueError` names an entry without one.
+def accepted_in(content: Iterable[Mapping[str, Any]]) -> dict[Mutant, str]:
+    """The reasons by mutant; `ValueError` names mutants without one.
 
-    Example: `[{"in": "a.b", "was": "x", "becomes": "y", "reason": "r"}]` -> `{Mutant("a.b", "x", "y"): "r"}`.
+    Example: `[{"reason": "r", "mutants": [{"in": "a.b", "was": "x", "becomes": "y"}]}]` -> `{Mutant("a.b", "x", "y"):
+    "r"}`.
     """
     found = {}
-    for entry in content:
-        mutant = Mutant(entry["in"], entry["was"], entry["becomes"])
-        if not entry.get("reason"):
-            raise ValueError(f"This mutant has no reason:\n{mutant}")
-        found[mutant] = entry["reason"]
+    for group in content:
+        mutants = [Mutant(entry["in"], entry["was"], entry["becomes"]) for entry in group["mutants"]]
+        if not group.get("reason"):
+            raise ValueError("These mutants have no reason:\n" + "\n".join(map(str, mutants)))
+        found.update(dict.fromkeys(mutants, group["reason"]))
     return found
 
 

@@ -28,12 +28,12 @@ def test_a_mutant_is_known_by_its_function_and_the_changed_line(name: str, funct
     assert mutant_of(name, DIFF) == Mutant(function, MUTANT.was, MUTANT.becomes)
 
 
-def test_an_entry_needs_a_reason() -> None:
-    entry = {"in": MUTANT.function, "was": MUTANT.was, "becomes": MUTANT.becomes}
+def test_accepted_mutants_stand_in_groups_with_a_reason() -> None:
+    entries = [{"in": mutant.function, "was": mutant.was, "becomes": mutant.becomes} for mutant in (MUTANT, OTHER)]
 
-    assert accepted_in([{**entry, "reason": "the same"}]) == {MUTANT: "the same"}
+    assert accepted_in([{"reason": "the same", "mutants": entries}]) == {MUTANT: "the same", OTHER: "the same"}
     with pytest.raises(ValueError, match="no reason"):
-        accepted_in([entry])
+        accepted_in([{"mutants": entries}])
 
 
 @pytest.mark.parametrize("whole", [True, False])
