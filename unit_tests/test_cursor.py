@@ -286,6 +286,20 @@ def test_a_list_that_fails_moves_no_state_and_says_which_stream_it_was_for() -> 
     assert days.outcomes.has_ended
 
 
+def test_a_quiet_day_between_days_with_rows_holds_the_state_until_it_comes_empty_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "airbyte")
+    days, found = cursor(), []
+    for part in days.stream_slices():
+        close(days, part, records=0 if part["start_time"] in ("2026-11-17", "2026-11-20") else 1)
+        found.append((part["start_time"][-2:], str(days.state.get("date"))[-2:]))
+
+    assert found == [("16", "16"), ("17", "16"), ("18", "16"), ("17", "18"), ("19", "19"), ("20", "19")]
+    assert dict(days.state) == {"date": "2026-11-20"}
+    assert "stats: 2026-11-17 has no rows, but days around it have: it is asked again" in caplog.messages
+
+
 # --- Going on ---------------------------------------------------------------------------------------------------------
 
 

@@ -522,7 +522,7 @@ def test_a_leaf_that_comes_twice_with_the_same_numbers_is_one(moengage: MoEngage
 
 def test_a_leaf_that_comes_twice_with_other_numbers_is_a_contradiction(moengage: MoEngage) -> None:
     total = "ALL_PLATFORMS / all_locales / all_variations"
-    answer = moengage_answer({"c1": [element(total), element(f"{total} -")]}, total=1)
+    answer = moengage_answer({"c0": [element(total)], "c1": [element(total), element(f"{total} -")]}, total=2)
     moengage.stats.always = Answer(answer)
 
     sync = read(LAST_DAY.build(), STREAM)

@@ -101,6 +101,16 @@ def test_an_orchestration_to_skip_that_does_not_exist_is_logged(cep: BatchCep) -
     ]
 
 
+def test_a_campaign_to_skip_that_does_not_exist_is_logged(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2"))
+
+    sync = read(ConfigBuilder().with_legacy(skip_campaign_tokens=["c2", "c3"]).build(), "legacy_campaign_stats")
+
+    assert told(sync.succeeded().logs) == [
+        '"Campaigns to skip" of "Batch MEP (legacy)": no list has c3. Check these ids in the vendor\'s dashboard.'
+    ]
+
+
 def test_a_token_that_the_list_of_its_app_does_not_have_is_logged(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(legacy_campaign("c1"), legacy_campaign("c2", live=False), key=IOS_KEY)
     legacy.with_campaigns(legacy_campaign("c9"), key=ANDROID_KEY)

@@ -312,6 +312,20 @@ def test_a_list_that_is_refused_fails(cep: BatchCep, status: int) -> None:
     assert read(CONFIG, STREAM).failure is not None
 
 
+@pytest.mark.parametrize(("number", "is_too_many"), [(20, False), (21, True)])
+def test_more_than_twenty_empty_pages_in_a_row_end_the_list_with_an_error(
+    cep: BatchCep, number: int, is_too_many: bool
+) -> None:
+    cep.cursors = [f"cursor {n}" for n in range(50)]
+    empty: list[list[dict[str, Any]]] = [[]] * number
+    cep.with_pages([orchestration("o1")], *empty, [orchestration("o2")], *empty[:20], [orchestration("o3")])
+
+    sync = read(CONFIG, STREAM)
+
+    assert ("20 empty pages in a row" in sync.everything) == is_too_many
+    assert is_too_many or ids(sync) == ["o1", "o2", "o3"]
+
+
 def test_a_list_that_fails_on_its_second_page_is_one_error(cep: BatchCep) -> None:
     cep.with_pages([orchestration("o1")], [orchestration("o2")])
     answers = iter([None])
