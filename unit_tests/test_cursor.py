@@ -18,6 +18,7 @@ from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.output.errors import transient_error
+from source_campaign_stats.settings.vendor import Pace
 from source_campaign_stats.sync import cursor as cursor_module
 from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.cursor import Asked, CampaignCursor, DayCursor, StateOutput, StatisticsCursor
@@ -69,6 +70,7 @@ def cursor(
     router: CampaignRouter | None = None,
     last: str = "2026-11-20",
     earliest: date | None = None,
+    pace: Pace | None = None,
 ) -> Any:
     """A cursor over the days from `first` to `last`, with a lookback of two days."""
     end = date.fromisoformat(last)
@@ -80,6 +82,7 @@ def cursor(
         today=end + timedelta(days=1),
         lookback=timedelta(days=2),
         earliest=earliest,
+        pace=pace,
         at_once=10_000,
     )
     states = ConnectorStateManager(state=state_of({"stats": state}) if state else [])
@@ -144,7 +147,19 @@ def test_a_day_that_is_missing_stops_the_state_and_is_reported() -> None:
     _, error = sync(days, refused=["2026-11-18"])
 
     assert dict(days.state) == {"date": "2026-11-17"}
+    assert "stats: the numbers of 1 of 5 days are missing" in str(error)
     assert "2026-11-18: was refused" in str(error)
+
+
+def test_a_stream_of_days_says_after_the_first_one_what_it_costs(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    days = cursor(pace=Pace(97, 62))
+    first = handed_out(days)[0]
+    assert caplog.messages == []
+
+    days.outcomes.settle(first, Outcome(Fate.READ, records=5, calls=97))
+
+    assert caplog.messages == ["stats: 485 requests, which take about 4 min 08 s"]
 
 
 def test_the_state_does_not_go_back_while_the_lookback_is_read() -> None:

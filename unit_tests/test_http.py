@@ -502,6 +502,22 @@ def test_without_a_usable_wait_a_429_waits_at_least_five_seconds(named: dict[str
     assert 5 <= wait(response("", 429, **named)) < 7
 
 
+@pytest.mark.parametrize(("named", "least", "most"), [("0", 5, 7), ("1", 1, 2)])
+def test_a_named_wait_of_no_seconds_is_no_wait_and_one_of_a_second_is(named: str, least: int, most: int) -> None:
+    assert least <= wait(response("", 429, Retry_After=named)) < most
+
+
+def test_no_line_promises_a_try_after_the_last_one(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    answer = response("", 500)
+    handler(max_retries=2).interpret_response(answer)
+
+    wait(answer, 2)
+    wait(answer, 3)
+
+    assert [line.partition(". Try")[2] for line in caplog.messages] == [" 3 of 3 in 2 s."]
+
+
 @pytest.mark.parametrize("header", ["Retry_After", "x_ratelimit_reset"])
 def test_a_wait_until_a_moment_that_has_passed_becomes_a_short_one(header: str) -> None:
     past = email.utils.formatdate(time.time() - 60) if header == "Retry_After" else str(time.time() - 60)

@@ -31,6 +31,14 @@ def test_what_was_asked_in_whatever_order_is_known_to_the_next_sync(seed: int) -
     assert asked(order, progress) == keys(*done)
 
 
+def test_a_key_may_have_half_a_surrogate_pair() -> None:
+    order = [("2026-01-01T00:00:00Z", "o\ud800")]
+    progress = Progress(order)
+    progress.add(("o\ud800",))
+
+    assert asked(order, progress) == {("o\ud800",)}
+
+
 def test_the_place_is_the_last_one_without_a_gap_before_it() -> None:
     progress = Progress(places(0, 1, 2, 3, 4))
     for number in (0, 2, 4, 1):
