@@ -1,5 +1,7 @@
 """What the records of all vendors have in common."""
 
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -24,8 +26,33 @@ from unit_tests.builders import a_slice
         ("soon", None),
     ],
 )
-def test_a_timestamp_has_one_form(value: Any, expected: str | None) -> None:
+@pytest.mark.parametrize("place", ["UTC", "Asia/Tokyo"])
+def test_a_timestamp_has_one_form_wherever_the_machine_stands(
+    value: Any, expected: str | None, place: str, zone_of_the_machine: Callable[[str], None]
+) -> None:
+    zone_of_the_machine(place)
+
     assert as_timestamp(value) == expected
+
+
+@pytest.mark.parametrize(("value", "lines"), [("", 0), (None, 0), ("soon", 1)])
+def test_a_timestamp_that_can_not_be_read_is_logged_and_a_missing_one_is_not(
+    value: Any, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    as_timestamp(value)
+
+    assert caplog.messages == ["A timestamp can't be read and is left empty: 'soon'"] * lines
+
+
+@pytest.fixture
+def zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    def move(place: str) -> None:
+        monkeypatch.setenv("TZ", place)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize("value", ["Monday", "12", "5 PM"])

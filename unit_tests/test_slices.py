@@ -19,6 +19,7 @@ from source_campaign_stats.output.errors import (
     traced,
     transient_error,
 )
+from source_campaign_stats.settings.vendor import Pace
 from source_campaign_stats.sync.lists import ListReader
 from source_campaign_stats.sync.outcome import Fate, Outcomes
 from source_campaign_stats.sync.rows import RowOfAnswer
@@ -292,6 +293,7 @@ def test_a_campaign_that_breaks_is_missing_alone_when_another_one_is_answered(er
     assert [*reader.outcomes.missing] == [("o2",)]
     assert vendor.asked == 4, "one other campaign is asked once"
     assert "KeyError" not in reader.outcomes.missing[("o2",)]
+    assert "stats" not in reader.outcomes.missing[("o2",)], "the message that names it begins with the stream"
 
 
 @pytest.mark.parametrize("error", BREAKS, ids=repr)
@@ -401,6 +403,32 @@ def test_a_list_with_an_item_that_does_not_fit_once_is_read_again_and_whole() ->
     reader = list_of(Vendor(lambda _: answers.pop(0)))
 
     assert read(reader, a_slice()) == [{"id": 1}, {"id": 2}]
+
+
+def test_a_slice_that_nobody_takes_to_its_end_ends_the_stream() -> None:
+    reader = slices_of(Vendor(lambda _: [{"id": "o1", "date": "2026-11-02"}, {"id": "o1", "date": "2026-11-03"}]))
+    rows = iter(reader.read_records({}, campaign("o1")))
+    next(rows)
+
+    rows.close()  # type: ignore[attr-defined]
+
+    assert reader.outcomes.has_ended
+
+
+def test_the_requests_of_the_first_slice_say_what_all_of_them_cost(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+
+    def say(_: StreamSlice) -> Iterable[dict[str, Any]]:
+        for _ in range(3):
+            tries_of(None).patience.on_send()
+        return []
+
+    reader = slices_of(Vendor(say), planned=10)
+    reader.outcomes.calls_a_slice, reader.outcomes.pace = None, Pace(10, 60)
+
+    read(reader, campaign("o1"))
+
+    assert caplog.messages == ["stats: 30 requests, which take about 2 min 00 s"]
 
 
 def test_a_slice_whose_reader_fails_half_way_does_not_count_as_read() -> None:
