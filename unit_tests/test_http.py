@@ -190,12 +190,28 @@ def test_a_number_that_no_machine_can_hold_spoils_no_other_value(written: str, t
 # --- The error handler ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 408, 425, 301, 302, 307, 308])
-def test_a_fault_of_the_vendor_and_a_redirection_are_asked_again(status: int) -> None:
-    resolution = decision(response("", status))
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 408, 425, 300, 301, 302, 307, 308])
+def test_a_fault_of_the_vendor_and_a_redirection_are_asked_again_and_again(status: int) -> None:
+    resolution = again(response("", status))
 
     assert resolution.response_action == ResponseAction.RETRY
     assert str(status) in str(resolution.error_message)
+
+
+def test_another_refusal_is_in_doubt_like_the_first_one() -> None:
+    judge, answer = handler(), response("", 404)
+    judge.interpret_response(answer)
+    answer.status_code = 410
+
+    assert judge.interpret_response(answer).response_action == ResponseAction.RETRY
+
+
+def test_who_has_no_try_left_is_told_the_reason() -> None:
+    with patience(Patience(1)):
+        resolution = decision(response("", 503))
+
+    assert resolution.response_action == ResponseAction.FAIL
+    assert "503" in str(resolution.error_message)
 
 
 def test_too_many_requests_is_a_limit() -> None:
