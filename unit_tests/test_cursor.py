@@ -247,11 +247,23 @@ def test_no_owed_campaign_is_asked_for_days_that_the_vendor_no_longer_has() -> N
     assert [part["start_time"] for part in handed_out(days)] == ["2026-05-20"]
 
 
-def test_a_campaign_that_is_no_longer_listed_is_no_longer_owed() -> None:
-    days = cursor(state={"date": "2026-11-19", "owed": [["x", "2026-11-01"]]}, router=Campaigns("a"))
+def test_a_start_before_the_days_that_the_vendor_has_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    days = cursor("2026-11-01", router=Campaigns("a"), earliest=date(2026, 11, 18))
+
+    assert [part["start_time"] for part in handed_out(days)] == ["2026-11-18"]
+    told = "stats: reads from 2026-11-18 on instead of 2026-11-01, because the vendor keeps no older statistics."
+    assert told in caplog.messages
+
+
+def test_a_campaign_that_is_no_longer_listed_is_no_longer_owed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    days = cursor(state={"date": "2026-11-19", "owed": [["x", "y", "2026-11-01"]]}, router=Campaigns("a"))
 
     assert sync(days) == (["a"], None)
     assert dict(days.state) == {"date": "2026-11-20"}
+    told = "stats: x, y owes nothing any more: it is not listed, or the settings leave it out"
+    assert told in caplog.messages
 
 
 def test_ten_refusals_in_a_row_are_not_owed_but_asked_again() -> None:
