@@ -266,6 +266,18 @@ def test_a_campaign_that_is_no_longer_listed_is_no_longer_owed(caplog: pytest.Lo
     assert told in caplog.messages
 
 
+def test_a_list_that_can_not_be_read_again_deletes_no_campaign(caplog: pytest.LogCaptureFixture) -> None:
+    router = Campaigns("ab")
+    router.still_exist = Mock(side_effect=transient_error("503"))  # type: ignore[method-assign]
+    days = cursor(router=router)
+
+    sync(days, refused="b")
+
+    assert dict(days.state) == {"date": "2026-11-20", "owed": [["b", "2026-11-16"]]}
+    told = "stats: the list of campaigns could not be read again: 503 The campaigns stay missing."
+    assert told in caplog.messages
+
+
 def test_ten_refusals_in_a_row_are_not_owed_but_asked_again() -> None:
     names = [f"c{number:02}" for number in range(40)]
     days = cursor(router=Campaigns(names), state={"date": "2026-11-18"})

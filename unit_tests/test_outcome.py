@@ -8,7 +8,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.output.errors import LastWords, transient_error
 from source_campaign_stats.settings.vendor import Pace
-from source_campaign_stats.sync.outcome import MOST_OWED, REFUSALS_IN_A_ROW, Fate, Outcome, Outcomes
+from source_campaign_stats.sync.outcome import MOST_OWED, REFUSALS_IN_A_ROW, Fate, Outcome, Outcomes, in_words
 from unit_tests.builders import a_slice
 
 
@@ -248,6 +248,14 @@ def test_the_time_of_many_calls_follows_from_the_limit(
     calls: int, sent: list[float], now: float, seconds: float
 ) -> None:
     assert Pace(58, 62).seconds_for(calls, sent, now) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "1 s"), (1, "1 s"), (59.6, "1 min 00 s"), (3599, "59 min 59 s"), (3600, "1 h 00 min"), (7199, "1 h 59 min")],
+)
+def test_a_duration_is_told_in_words(seconds: float, told: str) -> None:
+    assert in_words(seconds) == told
 
 
 def test_a_stream_of_campaigns_says_at_once_what_it_costs(caplog: pytest.LogCaptureFixture) -> None:
