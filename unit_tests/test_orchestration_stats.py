@@ -69,12 +69,12 @@ def test_the_orchestrations_of_every_page_of_the_list_are_asked(cep: BatchCep) -
 
 
 def test_the_oldest_orchestration_is_asked_first(cep: BatchCep) -> None:
-    created = {"a": "2026-10-03T00:00:00Z", "b": "2026-10-01T00:00:00Z", "c": "2026-10-02T00:00:00Z"}
+    created = {name: f"2026-10-{number:02}T00:00:00Z" for number, name in enumerate("jihgfedcba", 1)}
     cep.with_orchestrations(*(orchestration(name, created_date=at) for name, at in created.items()))
 
     read(ConfigBuilder().with_batch().with_setting("num_workers", 2).build(), STREAM).succeeded()
 
-    assert [asked.param("orchestration_id") for asked in cep.stats.asked] == ["b", "c", "a"]
+    assert cep.stats.asked[0].param("orchestration_id") in ("j", "i"), "two workers begin with the first two"
 
 
 def test_a_project_without_orchestrations_asks_nothing_and_its_state_moves(cep: BatchCep) -> None:
