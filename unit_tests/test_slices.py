@@ -58,6 +58,16 @@ def failing(error: Exception, *before: dict[str, Any]) -> Vendor:
     return Vendor(say)
 
 
+def broken_at_every_try(tries: list[int | None]) -> Vendor:
+    """A vendor that is broken; each request adds how often it may be tried (None: as often as the manifest says)."""
+
+    def say(_: StreamSlice) -> Iterable[dict[str, Any]]:
+        tries.append(tries_of(None).patience.tries)
+        raise transient_error("500 each time")
+
+    return Vendor(say)
+
+
 def campaign(name: str) -> StreamSlice:
     return StreamSlice(
         partition={"id": name},
@@ -310,12 +320,7 @@ def test_a_vendor_that_answers_nothing_ends_the_stream(error: Exception) -> None
 
 def test_another_campaign_is_asked_with_a_single_try() -> None:
     tries: list[int | None] = []
-
-    def say(_: StreamSlice) -> Iterable[dict[str, Any]]:
-        tries.append(tries_of(None).patience.tries)
-        raise transient_error("500")
-
-    reader = slices_of(Vendor(say))
+    reader = slices_of(broken_at_every_try(tries))
     reader.outcomes.slices = [campaign("o1"), campaign("o2")]
 
     with pytest.raises(AirbyteTracedException):
@@ -364,18 +369,13 @@ def test_what_is_about_all_campaigns_ends_the_stream_without_asking_another(erro
 
 
 def test_a_campaign_that_was_missing_before_is_asked_twice_at_most_and_no_other_for_it() -> None:
-    found: list[int | None] = []
-
-    def say(_: StreamSlice) -> Iterable[dict[str, Any]]:
-        found.append(tries_of(None).patience.tries)
-        raise transient_error("500 each time")
-
-    reader = slices_of(Vendor(say))
+    tries: list[int | None] = []
+    reader = slices_of(broken_at_every_try(tries))
     reader.outcomes.known = [("o1",)]
     reader.outcomes.slices = [campaign(name) for name in ("o1", "o2")]
 
     assert read(reader, campaign("o1")) == []
-    assert found == [2]
+    assert tries == [2]
     assert [*reader.outcomes.missing] == [("o1",)]
 
 

@@ -56,10 +56,10 @@ def months_before(day: date, months: int) -> date:
 
 
 class Pool:
-    """A fixed number of metric blocks that are made once.
+    """A fixed number of metric blocks, each made when it is first asked for.
 
     An answer of 180 days, 20 steps and 3 platforms holds 15,000 blocks. The sandbox has to be faster than the connector
-    that is measured with it, so it looks blocks up instead of making them. Blocks are shared, so never change one.
+    that is measured with it, so it looks blocks up instead of making new ones. Blocks are shared, so never change one.
     """
 
     def __init__(self, make: Callable[[random.Random], Block], *key: object) -> None:
