@@ -77,18 +77,21 @@ def test_a_page_that_is_wrong_once_loses_nothing(moengage: MoEngage, page: int, 
     assert len(moengage.list.asked) <= 3 * 5
 
 
-def test_the_third_walk_may_agree_with_the_first_one(moengage: MoEngage) -> None:
-    moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(40)))
+@pytest.mark.parametrize("newcomers", [0, 1], ids=["the first one", "what the two before had together"])
+def test_the_third_walk_may_agree_with(moengage: MoEngage, newcomers: int) -> None:
+    moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(39)))
     say, firsts = moengage.list._say, []
 
     def hide_one_in_the_second_walk(asked: Asked) -> Answer:
         firsts.extend([1] if asked.body["page"] == 1 else [])
+        if len(firsts) == 2:
+            moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(39 + newcomers)))
         told = say(asked)
         return Answer(told.body[1:]) if len(firsts) == 2 and asked.body["page"] == 1 else told
 
     moengage.list._say = hide_one_in_the_second_walk
 
-    assert len(read(CONFIG, STREAM).succeeded().records(STREAM)) == 40
+    assert len(read(CONFIG, STREAM).succeeded().records(STREAM)) == 39 + newcomers
     assert len(firsts) == 3
 
 

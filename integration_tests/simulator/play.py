@@ -32,7 +32,7 @@ from .destination import (
     keyed,
     window,
 )
-from .history import ENDPOINTS, Fault, History, Step
+from .history import ENDPOINTS, STATISTICS, Fault, History, Step
 from .syncing import MOST_REQUESTS, Printed, sync
 from .weather import Key, Weather, delete, targets_of
 
@@ -74,6 +74,8 @@ CAMPAIGNS_BETWEEN_STATES, SECONDS_BETWEEN_STATES = 50, 60.0
 # The time from an answer to a printed line.
 SLACK_SECONDS = 5.0
 SLOWEST = 900.0
+# One that breaks for good: its waits, and the time of its tries. Few workers ask such campaigns one after another.
+SECONDS_OF_ONE = 230.0
 _pools: dict[int, dict[str, Any]] = {}
 
 
@@ -403,7 +405,9 @@ class _Play:
             self._violate("runs for ever", "all", f"{whole.endless} {_often(weather)}", number)
             return
         down = {fault.endpoint for fault in weather.hit_faults if fault.times is None}
-        if whole.seconds > SLOWEST + whole.requests * 1.2 + weather.named_waits:
+        broken = sum(key[:1] == (endpoint,) for key in weather.hit_keys for endpoint in down & {*STATISTICS})
+        of_the_broken = SECONDS_OF_ONE * broken
+        if whole.seconds > SLOWEST + of_the_broken + whole.requests * 1.2 + weather.named_waits:
             self._violate("takes too long", "all", f"{whole.seconds:.0f} s, {whole.requests} requests; {down}", number)
         if whole.requests > MOST_REQUESTS / 2:
             self._violate("asks too often", "all", _often(weather), number)

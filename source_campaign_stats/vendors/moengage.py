@@ -127,7 +127,8 @@ class PagesOfTheList(Pages):
 
     The list is paged by number and has no documented order, so a page can hold what another one had, and a campaign
     can be passed over. The documents say that a short page is the last one. But a server that lags behind, or a filter
-    after the paging, makes any page shorter.
+    after the paging, makes any page shorter. A third walk is believed, too, if it has exactly what the two before it
+    had together: one campaign came while the list was read, and another one was passed over.
     """
 
     @property
@@ -138,8 +139,10 @@ class PagesOfTheList(Pages):
         of_this_page = campaign_ids_in(response)
         page = replace(asked, seen=asked.seen.union(of_this_page))
         is_short = len(of_this_page) < self.page_size
-        if page.seen in page.walks_before and is_short:
-            return None
+        if is_short and page.walks_before:
+            together = frozenset[str]().union(*page.walks_before)
+            if page.seen in {*page.walks_before, together}:
+                return None
         if of_this_page:
             return replace(page, number=page.number + 1)
         if page.walk == _WALKS_OF_THE_LIST:
