@@ -12,10 +12,12 @@ import freezegun
 import pytest
 import requests_mock as requests_mocking
 from airbyte_cdk.sources.streams.call_rate import MovingWindowCallRatePolicy
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from freezegun.api import FrozenDateTimeFactory
 
 from source_campaign_stats.source import read_manifest
 from unit_tests.builders import BatchCep, BatchLegacy, MoEngage
+from unit_tests.messages import unexplained
 from unit_tests.prepared import prepare_manifests_once
 
 # 2026-11-20 is the last complete day.
@@ -83,6 +85,25 @@ def lines_of_the_log() -> Iterator[list[str]]:
     logger.removeHandler(ears)
     unclear = [line for line in lines if not _LINE.match(line) or re.search(r"\bNone\b(?!\")", line)]
     assert not unclear
+
+
+@pytest.fixture(autouse=True)
+def words_for_people(monkeypatch: pytest.MonkeyPatch, lines_of_the_log: list[str]) -> Iterator[None]:
+    """The sentences of the connector's errors and of its log are messages that the guide explains."""
+    heard: list[str] = []
+    construct = AirbyteTracedException.__init__
+
+    def hear(error: AirbyteTracedException, *arguments: Any, **named: Any) -> None:
+        construct(error, *arguments, **named)
+        caller = sys._getframe(1)
+        while caller.f_code.co_filename.endswith("output/errors.py") and caller.f_back:
+            caller = caller.f_back
+        if "source_campaign_stats" in caller.f_code.co_filename:
+            heard.append(error.message or "")
+
+    monkeypatch.setattr(AirbyteTracedException, "__init__", hear)
+    yield
+    assert [text for text in map(unexplained, [*heard, *lines_of_the_log]) if text] == []
 
 
 @pytest.fixture(autouse=True)

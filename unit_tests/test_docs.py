@@ -16,18 +16,16 @@ from integration_tests.synced import PYAIRBYTE
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.specification import required_of, settings_of
 from unit_tests.builders import cleaned, complaint
+from unit_tests.messages import CHANGING, GUIDE, explained_messages
 
 PACKAGE = Path(source_campaign_stats.__file__).parent
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-GUIDE = ROOT / "docs" / "campaign-stats.md"
 COSTS = ROOT / "docs" / "costs.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 MANIFEST = read_manifest()
 SPECIFICATION = MANIFEST["spec"]["connection_specification"]
-
-CHANGING = "…"
 
 
 def text_of(page: Path) -> str:
@@ -204,18 +202,12 @@ def messages_of_code() -> set[str]:
     return in_modules | set(messages_of_manifest(MANIFEST))
 
 
-def documented_messages() -> set[str]:
-    found = [code_in(row[0])[0] for row in rows(section(GUIDE, "### Error messages"))]
-    assert len(found) == len(set(found)), "a message stands twice in the table"
-    return {re.sub(r"<[^<>]+>", CHANGING, message) for message in found}
-
-
 def test_every_message_of_the_code_is_in_the_table_of_messages() -> None:
-    assert sorted(messages_of_code() - documented_messages()) == []
+    assert sorted(messages_of_code() - explained_messages()) == []
 
 
 def test_every_message_of_the_table_is_in_the_code() -> None:
-    assert sorted(documented_messages() - messages_of_code()) == []
+    assert sorted(explained_messages() - messages_of_code()) == []
 
 
 def test_every_message_has_a_remedy() -> None:

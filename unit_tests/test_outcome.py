@@ -18,7 +18,7 @@ def outcomes(planned: int = 20, known: tuple[str, ...] = ()) -> Outcomes:
         unit="orchestrations",
         planned=planned,
         known={(name,) for name in known},
-        way_out="Skip them.",
+        way_out="Skip them",
         pace=Pace(1, 1.0),
     )
 
@@ -71,7 +71,7 @@ def test_ten_in_a_row_that_can_not_be_read_are_one_error(fate: Fate) -> None:
     assert told[-1]
     kind = FailureType.config_error if fate is Fate.REFUSED else FailureType.transient_error
     assert told[-1].failure_type == kind
-    for words in ("10 orchestrations in a row", "Skip them.", "o9: refused"):
+    for words in ("10 orchestrations in a row", "Skip them", "o9: refused"):
         assert words in str(told[-1])
     assert book.has_ended
 
@@ -131,7 +131,7 @@ def test_missing_campaigns_are_reported_together_when_all_others_were_read() -> 
 
     message = str(book.verdict())
 
-    for words in ("2 of 3 orchestrations", "o1: contact Batch", "o3: ask somebody", "Skip them."):
+    for words in ("2 of 3 orchestrations", "o1: contact Batch", "o3: ask somebody", "Skip them"):
         assert words in message
     assert book.has_ended
 

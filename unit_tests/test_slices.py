@@ -151,7 +151,7 @@ def test_if_an_item_comes_twice_the_later_answer_counts() -> None:
 
 
 def test_an_item_that_can_not_be_read_is_reported_and_no_other_is_lost() -> None:
-    unreadable = Unreadable({"id": 2}, "it has no date.")
+    unreadable = Unreadable({"id": 2}, "it has no date")
     reader = list_of(Vendor(lambda _: [{"id": 1}, unreadable, {"id": 3}]))
     records = iter(reader.read_records({}, a_slice()))
 
