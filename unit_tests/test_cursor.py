@@ -24,7 +24,7 @@ from source_campaign_stats.sync.campaigns import CampaignRouter
 from source_campaign_stats.sync.cursor import Asked, CampaignCursor, DayCursor, StateOutput, StatisticsCursor
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import Fate, Outcome
-from source_campaign_stats.sync.state import Key
+from source_campaign_stats.sync.state import Key, StreamState
 from unit_tests.builders import state_of
 
 PRINTED: list[AirbyteMessage] = []
@@ -509,7 +509,15 @@ def test_what_was_refused_before_the_death_is_owed_and_asked_when_the_sync_goes_
     assert dict(days.state) == {"date": "2026-11-20", "owed": [["c050", "2026-11-16"]]}
 
 
-def test_states_stay_small() -> None:
+def test_states_stay_small_and_are_not_written_for_each_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[StreamState] = []
+    write = StreamState.written
+
+    def note(state: StreamState, cursor_field: str) -> dict[str, Any]:
+        written.append(state)
+        return write(state, cursor_field)
+
+    monkeypatch.setattr(StreamState, "written", note)
     names = [f"orchestration_{number:032x}" for number in range(1200)]
     days = cursor(router=Campaigns(names), state={"date": "2026-11-18"})
     slices = list(handed_out(days))
@@ -521,6 +529,7 @@ def test_states_stay_small() -> None:
 
     sizes = [len(json.dumps(state)) for state in printed()]
     assert 10_000 < max(sizes) <= 16_000
+    assert len(written) <= 2 * 1200 / 50
 
 
 def test_a_state_at_rest_is_tiny() -> None:

@@ -293,7 +293,7 @@ class CampaignCursor(StatisticsCursor):
         self._in_doubt: set[Key] = set()
         self._progress = Progress([])
         self._phase: Window | None = None
-        self._closed_since, self._printed_at = 0, time.monotonic()
+        self._closed_since, self._written_at = 0, time.monotonic()
 
     def stream_slices(self) -> Iterable[StreamSlice]:
         asked: set[Key] = set()
@@ -379,7 +379,7 @@ class CampaignCursor(StatisticsCursor):
             return
         self._enter_the_missing(lambda one: not self.outcomes.is_in_doubt(one))
         self._closed_since += 1
-        seconds = time.monotonic() - self._printed_at
+        seconds = time.monotonic() - self._written_at
         if self._closed_since >= _CAMPAIGNS_BETWEEN_STATES or seconds >= _SECONDS_BETWEEN_STATES:
             self._print_how_far()
 
@@ -395,7 +395,7 @@ class CampaignCursor(StatisticsCursor):
         The caller prints it. There is none while something waits to be printed: that can be records that belong before
         this state, or an older state.
         """
-        if time.monotonic() < self._printed_at + _SECONDS_BETWEEN_STATES or not self._closed.acquire(blocking=False):
+        if time.monotonic() < self._written_at + _SECONDS_BETWEEN_STATES or not self._closed.acquire(blocking=False):
             return None
         try:
             state = self._how_far() if self._closed_since and nothing_waits() else None
@@ -416,11 +416,11 @@ class CampaignCursor(StatisticsCursor):
             return None
         under_way = UnderWay(self._phase.first, self._phase.last, progress.place, progress.beyond, progress.checksums)
         state = StreamState(self._day, dict(self._owed), under_way)
+        # One that is too large is not written again for each campaign: that takes 15 ms with 1,200 campaigns.
+        self._closed_since, self._written_at = 0, time.monotonic()
         # The widest spelling: with spaces, and letters as escapes.
-        if len(json.dumps(state.written(self._asked.cursor_field))) > _BYTES_OF_A_STATE:
-            return None
-        self._closed_since, self._printed_at = 0, time.monotonic()
-        return state
+        size = len(json.dumps(state.written(self._asked.cursor_field)))
+        return state if size <= _BYTES_OF_A_STATE else None
 
     def ensure_at_least_one_state_emitted(self) -> None:
         """Also prints how far the sync came, so that the next one goes on there after an error."""
