@@ -39,6 +39,7 @@ class Campaigns(CampaignRouter):
     """A router whose list has these campaigns, each created after the one before, or fails."""
 
     unit = "campaigns"
+    way_out = "Skip them"
 
     def __init__(self, names: Iterable[str] = (), error: Exception | None = None) -> None:
         self.names, self.error = list(names), error
@@ -71,6 +72,7 @@ def cursor(
     last: str = "2026-11-20",
     earliest: date | None = None,
     pace: Pace | None = None,
+    step: timedelta | None = None,
 ) -> Any:
     """A cursor over the days from `first` to `last`, with a lookback of two days."""
     end = date.fromisoformat(last)
@@ -83,6 +85,7 @@ def cursor(
         lookback=timedelta(days=2),
         earliest=earliest,
         pace=pace,
+        step=step,
         at_once=10_000,
     )
     states = ConnectorStateManager(state=state_of({"stats": state}) if state else [])
@@ -216,6 +219,19 @@ def test_a_refused_campaign_that_is_no_longer_listed_counts_as_deleted() -> None
     assert dict(days.state) == {"date": "2026-11-20"}
 
 
+def test_what_the_router_and_the_settings_say_stands_in_the_lines_of_the_stream(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "airbyte")
+    days = cursor(router=Campaigns("abc"), pace=Pace(2, 60), step=timedelta(days=2))
+
+    _, error = sync(days, refused="b")
+
+    assert "stats: 9 requests, which take about 4 min 00 s" in caplog.messages
+    assert "Skip them" in str(error)
+    assert days.outcomes.can_be_alone
+
+
 def test_the_list_is_not_read_again_when_nothing_new_is_missing() -> None:
     router = Campaigns("abc")
     sync(cursor(router=router))
@@ -233,6 +249,7 @@ def test_an_owed_campaign_is_asked_from_its_day_on_until_it_answers() -> None:
         "b": "2026-11-03",
         "c": "2026-11-17",
     }
+    assert all(part.extra_fields["created"] for part in slices)
 
     for fate, expected in ((Fate.REFUSED, state | {"date": "2026-11-20"}), (Fate.READ, {"date": "2026-11-20"})):
         days = cursor("2026-11-01", state=state, router=Campaigns("abc"))

@@ -1,13 +1,16 @@
 """Which days a sync asks for."""
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.sync.days import Window, window_to_ask
-from source_campaign_stats.sync.state import StreamState, UnderWay, state_in
+from source_campaign_stats.sync.state import StreamState, UnderWay, raise_for_foreign_states, state_in
+from unit_tests.builders import state_of
 
 START, LAST = date(2026, 11, 1), date(2026, 11, 20)
 
@@ -140,3 +143,17 @@ def test_what_is_written_is_what_is_read(state: StreamState, written: dict[str, 
 def test_a_state_of_another_shape_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         state_in(state, "date")
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        (["a", "x", "y"], "unknown streams: x, y. Take it out of the states, or refresh the streams. There are: a, b."),
+        (["b", "a", "b", "a"], "There is more than one saved state of a, b. Leave the last one of each in."),
+    ],
+)
+def test_states_of_other_streams_and_several_of_one_are_named(states: list[str], told: str) -> None:
+    saved = [state for name in states for state in state_of({name: {"date": "2026-11-19"}})]
+
+    with pytest.raises(AirbyteTracedException, match=re.escape(told)):
+        raise_for_foreign_states(saved, ("a", "b"))

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from source_campaign_stats.sync.order import Progress, asked_before
+from source_campaign_stats.sync.order import Checksums, Progress, asked_before
 from source_campaign_stats.sync.state import Key, Place
 
 
@@ -29,6 +29,13 @@ def test_what_was_asked_in_whatever_order_is_known_to_the_next_sync(seed: int) -
         progress.add((f"o{number:03}",))
 
     assert asked(order, progress) == keys(*done)
+
+
+def test_a_checksum_stays_the_same_because_states_outlive_a_version() -> None:
+    written = str(Checksums([("token-1",), ("Shop iOS", "token-2")]))
+
+    groups = [written[start : start + 6] for start in range(0, 1536, 6)]
+    assert {number: group for number, group in enumerate(groups) if group != "000000"} == {99: "b9c57f", 116: "da5cae"}
 
 
 def test_a_key_may_have_half_a_surrogate_pair() -> None:

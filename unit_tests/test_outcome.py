@@ -1,14 +1,17 @@
 """What became of each slice, and what the stream says about it."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.output.errors import LastWords, transient_error
 from source_campaign_stats.settings.vendor import Pace
 from source_campaign_stats.sync.outcome import MOST_OWED, REFUSALS_IN_A_ROW, Fate, Outcome, Outcomes, in_words
+from source_campaign_stats.sync.rows import label, subject
 from unit_tests.builders import a_slice
 
 
@@ -35,6 +38,18 @@ def miss(
 
 def fail(book: Outcomes, name: str, message: str) -> AirbyteTracedException | None:
     return book.settle(a_slice(id=name), Outcome(Fate.FAILED, error=transient_error(message)))
+
+
+@pytest.mark.parametrize(
+    ("one", "called", "of"),
+    [
+        (a_slice(app="Shop iOS", token="t1"), "Shop iOS, t1", 'stats, app "Shop iOS"'),
+        (StreamSlice(partition={"id": "o1"}, cursor_slice={}, extra_fields={"name": "Sale"}), 'o1 "Sale"', "stats"),
+        (a_slice("2026-11-20"), "2026-11-20", "stats"),
+    ],
+)
+def test_a_slice_is_called_by_its_ids_and_name_or_its_day(one: StreamSlice, called: str, of: str) -> None:
+    assert (label(one), subject("stats", one)) == (called, of)
 
 
 def test_a_stream_that_was_read_whole_has_nothing_to_say() -> None:
@@ -214,18 +229,73 @@ def test_a_slice_that_is_asked_again_is_one_slice() -> None:
     assert (book.read, book.records) == (1, 3)
 
 
-def test_progress_and_summary_are_logged_with_numbers(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_is_told_every_half_minute_with_what_was_done_and_the_time_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level("INFO", "airbyte")
     book = outcomes(10031)
-    for number in range(100):
+    for number in range(99):
         book.was_called()
         read(book, f"o{number}", records=30)
-    book._told_at -= 30
+    miss(book, "o99")
+    caplog.clear()
+    book._told_at -= 29
     read(book, "o100", records=0)
+    assert caplog.messages == []
+
+    book._told_at -= 1
+    read(book, "o101")
+    read(book, "o102")
+
+    assert caplog.messages == ["stats: o101, 102 of 10,031 orchestrations, 2,971 records so far, about 2 h 40 min left"]
+
+
+def test_after_the_last_slice_no_progress_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    book = outcomes(2)
+    book._told_at -= 60
+    read(book, "o1")
+    book._told_at -= 60
+    read(book, "o2")
+
+    assert [message[:18] for message in caplog.messages] == ["stats: o1, 1 of 2 "]
+
+
+@pytest.mark.parametrize(("error", "ending"), [(None, ""), ("the vendor is down", "; ended by an error")])
+def test_the_summary_counts_what_was_read_deleted_and_missing(
+    error: str | None, ending: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "airbyte")
+    book = outcomes(1031)
+    for number in range(1001):
+        read(book, f"o{number}", records=3)
+    miss(book, "m1")
+    miss(book, "m2")
+    miss(book, "d1")
+    book.was_deleted(("d1",))
+    if error:
+        fail(book, "o2", error)
+    book.started -= 61
     book.log_summary()
 
-    assert "101 of 10,031 orchestrations, 3,000 records so far, about 2 h 43 min left" in caplog.text
-    assert "3,000 records from 101 of 10,031 orchestrations" in caplog.text
+    counted = "stats: 3,003 records from 1,001 of 1,031 orchestrations, 1 deleted, 2 missing, in 1 min 01 s"
+    assert caplog.messages[-1] == counted + ending
+
+
+def test_the_summary_of_a_stream_that_never_began_counts_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    Outcomes("stats", unit="days").log_summary()
+
+    assert caplog.messages == ["stats: 0 records from 0 of 0 days, 0 deleted, 0 missing, in 1 s"]
+
+
+def test_what_was_under_way_at_the_end_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    book = outcomes()
+    fail(book, "o1", "first")
+    fail(book, "o2", "second")
+
+    assert caplog.messages == ["stats: o2 was not read either"]
 
 
 # --- How long it takes ------------------------------------------------------------------------------------------------
@@ -263,6 +333,14 @@ def test_a_stream_of_campaigns_says_at_once_what_it_costs(caplog: pytest.LogCapt
     Outcomes("stats", pace=Pace(58, 62)).begins([a_slice(id=str(number)) for number in range(1200)])
 
     assert "stats: 1,200 requests, which take about 20 min 40 s" in caplog.text
+
+
+def test_a_slice_of_many_days_takes_as_many_requests_as_it_has_steps(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    year = StreamSlice(partition={"id": "o1"}, cursor_slice={"start_time": "2026-01-01", "end_time": "2026-12-31"})
+    Outcomes("stats", pace=Pace(58, 62), step=timedelta(days=178)).begins([year, year])
+
+    assert caplog.messages == ["stats: 6 requests, which take about 1 s"]
 
 
 def test_a_stream_of_days_says_after_the_first_one_what_it_costs(caplog: pytest.LogCaptureFixture) -> None:

@@ -255,10 +255,8 @@ class DayCursor(StatisticsCursor):
             while self._fates.get(self._next_day) is Fate.READ and (is_end or self._is_believed(self._next_day)):
                 reached = self._next_day
                 self._next_day += ONE_DAY
-            if reached and (self._states.current.day is None or reached > self._states.current.day):
-                self._states.set(StreamState(reached))
-            elif reached:
-                self._states.emit()
+            if reached:
+                self._states.set(StreamState(max(reached, self._states.current.day or reached)))
 
     def _is_believed(self, day: date) -> bool:
         """Whether a day that was read is believed: it has rows, it came twice, or no day before it has rows."""
@@ -363,7 +361,7 @@ class CampaignCursor(StatisticsCursor):
             self._progress = Progress([_place_of(one) for one in slices], done)
             self._phase = phase
         to_ask = [one for one in slices if key_of_slice(one) not in done]
-        self._since |= {key_of_slice(one): date.fromisoformat(one[FIRST_DAY]) for one in to_ask}
+        self._since = {key_of_slice(one): date.fromisoformat(one[FIRST_DAY]) for one in to_ask}
         self.outcomes.begins(to_ask)
         yield from self._handed_out(to_ask)
         self._all_are_closed()
