@@ -108,6 +108,7 @@ def test_any_other_answer_is_asked_again_and_the_message_says_how_it_differs(
     assert resolution.failure_type == FailureType.transient_error
     assert "Batch answered something that is not the documented answer" in str(resolution.error_message)
     assert words in str(resolution.error_message)
+    assert "said" not in str(resolution.error_message), "no words of the vendor stand in it"
 
 
 @pytest.mark.parametrize(
@@ -194,8 +195,9 @@ def test_a_number_that_no_machine_can_hold_spoils_no_other_value(written: str, t
 def test_a_fault_of_the_vendor_and_a_redirection_are_asked_again_and_again(status: int) -> None:
     resolution = again(response("", status))
 
+    kind = "with a redirection" if status < 400 else "with an error of its own"
     assert resolution.response_action == ResponseAction.RETRY
-    assert str(status) in str(resolution.error_message)
+    assert f"{kind} ({status})" in str(resolution.error_message)
 
 
 def test_another_refusal_is_in_doubt_like_the_first_one() -> None:
@@ -240,6 +242,7 @@ def test_another_refusal_is_believed_when_it_comes_twice(status: int) -> None:
     assert decision(response("", status)).response_action == ResponseAction.RETRY
     resolution = again(answer)
     assert resolution.response_action == ResponseAction.FAIL
+    assert resolution.failure_type == FailureType.system_error, "a person can't mend it in the settings"
     assert "wrong day" in str(resolution.error_message)
 
 
@@ -304,6 +307,12 @@ def test_an_error_of_the_vendor_that_comes_as_200_is_quoted() -> None:
 
     assert resolution.response_action == ResponseAction.RETRY
     assert 'Batch said: "quota is used up"' in str(resolution.error_message)
+
+
+def test_a_long_text_of_a_vendor_is_cut() -> None:
+    resolution = decision(response(f'{{"error": "{"x" * 301}"}}', 500))
+
+    assert f": {'x' * 300})" in str(resolution.error_message)
 
 
 def test_only_texts_are_quoted_as_the_words_of_a_vendor() -> None:

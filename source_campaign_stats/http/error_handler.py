@@ -1,6 +1,7 @@
 """Decides what happens after each answer: use it, ask again, leave out one campaign, or end the stream."""
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,7 +61,7 @@ class VendorErrorHandler(DefaultErrorHandler):
         tries.most = tries.patience.tries or int(self.max_retries or 0) + 1
         # A 429 is no failed try: it says nothing about what was asked for.
         tries.failed += resolution.response_action is not ResponseAction.RATE_LIMITED
-        is_enough = tries.failed >= (tries.patience.tries or tries.failed + 1) or tries.seconds > _SECONDS_ON_THE_WAY
+        is_enough = tries.failed >= (tries.patience.tries or math.inf) or tries.seconds > _SECONDS_ON_THE_WAY
         if is_enough or tries.patience.is_pointless():
             return ErrorResolution(ResponseAction.FAIL, resolution.failure_type, resolution.error_message)
         return resolution
