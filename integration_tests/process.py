@@ -107,6 +107,11 @@ def command_with(*, day: str | None = None, speed: float | None = None) -> list[
     return [sys.executable, str(Path(__file__).parent / "altered_clock.py"), *options]
 
 
+# For tests that would mostly wait: for a limit, or before an answer is believed. How long the connector waits is not
+# changed.
+FAST = command_with(speed=60)
+
+
 def start(
     verb: str,
     config: Mapping[str, Any] | None,

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from integration_tests.conftest import STREAMS, World
-from integration_tests.process import Output, command_with, run
+from integration_tests.process import FAST, Output, run
 from integration_tests.sandbox import ENDPOINTS, Fault, Request
 
 LISTS = {"batch_list": "orchestrations", "legacy_list": "legacy_campaigns", "moengage_campaigns": "moengage_campaigns"}
@@ -16,9 +16,6 @@ STATS = {
     "moengage_stats": "moengage_campaign_stats",
 }
 STREAM_OF = LISTS | STATS
-# Waits of minutes take seconds; how long the connector waits is not changed.
-FAST = command_with(speed=60)
-
 # A few faults, most of which only a real connection can have. The unit tests cover every status, and every answer that
 # is not the documented one.
 PASSING = ("503", "429", "reset", "tls_cut", "handshake_cut", "hang", "html", "cut_body", "redirect")
@@ -99,7 +96,7 @@ def test_if_the_total_never_fits_the_campaigns_shown_are_taken_and_the_log_says_
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_a_refused_key_ends_its_streams_at_once_and_names_the_key_and_the_page(world: World, endpoint: str) -> None:
     world.sandbox.inject(Fault("401", endpoint, times=None))
-    output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     assert_only_these_streams_fail(world, output, streams_that_fail_with(endpoint))
     error = next(error for error in output.errors if error["message"].startswith(STREAM_OF[endpoint]))
     assert error["failure_type"] == "config_error"
@@ -119,7 +116,7 @@ def test_a_refused_key_ends_its_streams_at_once_and_names_the_key_and_the_page(w
 )
 def test_a_feature_that_is_off_ends_its_streams_with_that_reason(world: World, endpoint: str, words: str) -> None:
     world.sandbox.inject(Fault("403", endpoint, times=None))
-    output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     assert_only_these_streams_fail(world, output, streams_that_fail_with(endpoint))
     error = next(error for error in output.errors if error["message"].startswith(STREAM_OF[endpoint]))
     assert error["failure_type"] == "config_error"
@@ -130,7 +127,7 @@ def test_a_feature_that_is_off_ends_its_streams_with_that_reason(world: World, e
 @pytest.mark.parametrize("endpoint", LISTS)
 def test_a_list_that_is_refused_fails_its_streams(world: World, endpoint: str, status: str) -> None:
     world.sandbox.inject(Fault(status, endpoint, times=None))
-    output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     assert_only_these_streams_fail(world, output, streams_that_fail_with(endpoint))
 
 
@@ -213,14 +210,14 @@ def test_a_campaign_deleted_during_the_sync_is_left_out_and_the_log_says_so(worl
 @pytest.mark.parametrize("endpoint", ["batch_stats", "legacy_stats"])
 def test_a_vendor_that_knows_none_of_the_campaigns_it_lists_fails_the_stream(world: World, endpoint: str) -> None:
     world.sandbox.inject(Fault("404", endpoint, times=None))
-    output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     assert_only_these_streams_fail(world, output, {STATS[endpoint]})
 
 
 def test_a_configured_token_that_is_unknown_is_a_configuration_error_that_names_it(world: World) -> None:
     app = world.config["batch_legacy"]["apps"][0]
     app["campaign_tokens"] = ["no-such-token"]
-    output = run("read", world.config, world.sandbox.environment, streams=["legacy_campaign_stats"])
+    output = run("read", world.config, world.sandbox.environment, streams=["legacy_campaign_stats"], executable=FAST)
     assert output.exit_code != 0
     assert "no-such-token" in output.errors[0]["message"]
     assert output.errors[0]["failure_type"] == "config_error"
@@ -228,7 +225,7 @@ def test_a_configured_token_that_is_unknown_is_a_configuration_error_that_names_
 
 def test_ten_refusals_in_a_row_end_the_stream(world: World) -> None:
     world.sandbox.inject(Fault("400", "batch_stats", times=None))
-    output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     assert_only_these_streams_fail(world, output, {"orchestration_stats"})
     # Ten campaigns, and up to ten more that were under way at the same time; each is asked twice.
     assert len(world.sandbox.calls("batch_stats")) <= 2 * (10 + 10)
@@ -244,7 +241,7 @@ def test_a_list_that_fails_on_its_second_page_moves_no_state_and_the_next_sync_h
         sandbox.inject(Fault("html", "batch_list", times=None, skip=1))
         first = run("read", world.config, sandbox.environment, streams=streams, executable=FAST)
         sandbox.clear_faults()
-        second = run("read", world.config, sandbox.environment, streams=streams, state=first.states)
+        second = run("read", world.config, sandbox.environment, streams=streams, state=first.states, executable=FAST)
     assert first.exit_code != 0
     assert not first.records("orchestration_stats")
     assert second.exit_code == 0
@@ -258,7 +255,7 @@ def test_an_app_whose_list_fails_moves_no_state_and_the_next_sync_has_everything
     world.sandbox.inject(fault)
     first = run("read", world.config, world.sandbox.environment, streams=streams, executable=FAST)
     world.sandbox.clear_faults()
-    second = run("read", world.config, world.sandbox.environment, streams=streams, state=first.states)
+    second = run("read", world.config, world.sandbox.environment, streams=streams, state=first.states, executable=FAST)
     assert first.exit_code != 0
     assert not first.records("legacy_campaign_stats")
     assert second.exit_code == 0

@@ -8,10 +8,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from integration_tests.conftest import STREAMS, World
-from integration_tests.process import Output, command_with, run
+from integration_tests.process import FAST, Output, run
 from integration_tests.sandbox import ENDPOINTS, Fault
-
-FAST = command_with(speed=60)
 
 
 def keys_of(config: dict[str, Any]) -> dict[str, str]:
@@ -116,13 +114,13 @@ def test_no_redirection_is_followed_and_only_the_vendors_hosts_are_asked(world: 
 
 def test_batch_gets_only_get_requests(world: World) -> None:
     run("check", world.config, world.sandbox.environment)
-    run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     methods = {request.method for request in world.sandbox.requests if request.host == "api.batch.com"}
     assert methods == {"GET"}
 
 
 def test_no_state_holds_a_key(world: World) -> None:
-    output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     states = json.dumps(output.states)
     assert not [name for name, key in keys_of(world.config).items() if key in states]
 

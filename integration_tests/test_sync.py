@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from integration_tests.conftest import STREAMS, World
-from integration_tests.process import command_with, run
+from integration_tests.process import FAST, command_with, run
 from integration_tests.sandbox import PRIMARY_KEYS, Fault, Sandbox, make_account
 
 DAY = timedelta(days=1)
@@ -53,7 +53,7 @@ def test_totals_of_every_kind_and_undocumented_metrics_are_as_in_the_truth() -> 
     statistics = tuple(name for name in STREAMS if name.endswith("_stats"))
     with Sandbox(account) as sandbox:
         world = World(sandbox, account, days=20)
-        output = run("read", world.config, sandbox.environment, streams=statistics)
+        output = run("read", world.config, sandbox.environment, streams=statistics, executable=FAST)
     assert output.exit_code == 0, output.text[-3000:]
     assert not world.faults(output, statistics)
     assert all(any("other_metrics" in row for row in output.records(name)) for name in statistics)
@@ -61,9 +61,9 @@ def test_totals_of_every_kind_and_undocumented_metrics_are_as_in_the_truth() -> 
 
 
 def test_restated_and_new_days_come_with_the_next_sync(world: World) -> None:
-    first = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    first = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     world.sandbox.restate(world.first_day, world.last_day, fraction=0.5)
-    second = run("read", world.config, world.sandbox.environment, streams=STREAMS, state=first.states)
+    second = run("read", world.config, world.sandbox.environment, streams=STREAMS, state=first.states, executable=FAST)
     assert second.exit_code == 0
     assert not world.faults(second)
     assert {str(row) for row in first.records("orchestration_stats")} != {
@@ -76,7 +76,7 @@ def test_a_vendor_alone_has_its_streams_and_all_their_rows(world: World, group: 
     world.config = {"start_date": world.config["start_date"], group: world.config[group]}
     discovered = run("discover", world.config, world.sandbox.environment)
     names = tuple(stream["name"] for stream in discovered.catalog["streams"])
-    output = run("read", world.config, world.sandbox.environment, streams=names)
+    output = run("read", world.config, world.sandbox.environment, streams=names, executable=FAST)
     assert len(names) == (3 if group == "batch_legacy" else 2)
     assert output.exit_code == 0
     assert not world.faults(output, names)
@@ -96,7 +96,7 @@ def test_filters_in_the_settings_are_honoured(world: World) -> None:
         "attribution_type": "CLICK_THROUGH",
         "metric_type": "UNIQUE",
     }
-    output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     assert output.exit_code == 0, output.text[-3000:]
     assert not world.faults(output)
     assert all(len(request.body["campaign_ids"]) <= 10 for request in world.sandbox.calls("moengage_stats"))
@@ -109,7 +109,7 @@ def test_a_day_has_every_row_however_the_vendor_counts_campaigns_without_numbers
         world = World(sandbox, account, days=10)
         campaigns = sandbox.expected("moengage_campaigns", world.first_day, world.last_day, world.config)
         world.config["moengage"]["campaign_ids"] = [campaign["campaign_id"] for campaign in campaigns[:12]]
-        output = run("read", world.config, sandbox.environment, streams=["moengage_campaign_stats"])
+        output = run("read", world.config, sandbox.environment, streams=["moengage_campaign_stats"], executable=FAST)
         assert output.exit_code == 0, output.text[-3000:]
         assert not world.faults(output, ("moengage_campaign_stats",))
         # Twelve ids take two calls a day. Each call is one page, whatever the total counts.
@@ -122,7 +122,7 @@ def test_lists_that_move_while_they_are_paged_give_each_item_once() -> None:
         world = World(sandbox, account, days=4)
         for endpoint in ("batch_list", "legacy_list", "moengage_campaigns", "moengage_stats"):
             sandbox.inject(Fault("grow", endpoint, skip=1))
-        output = run("read", world.config, sandbox.environment, streams=STREAMS)
+        output = run("read", world.config, sandbox.environment, streams=STREAMS, executable=FAST)
     assert output.exit_code == 0, output.text[-3000:]
     for stream in STREAMS:
         rows = [str(sorted(row.items())) for row in output.records(stream)]
@@ -148,7 +148,7 @@ def test_a_week_of_daily_syncs_with_one_missed_asks_every_day_and_reads_the_look
                 sandbox.environment,
                 streams=STREAMS,
                 state=state,
-                executable=command_with(day=f"{today}T05:00:00"),
+                executable=command_with(day=f"{today}T05:00:00", speed=60),
             )
             assert output.exit_code == 0, output.text[-3000:]
             asked = {
@@ -178,10 +178,10 @@ def test_an_account_without_campaigns_asks_only_the_lookback_and_the_new_days() 
     with Sandbox(account) as sandbox:
         config = sandbox.config(start_date=(account.today - 15 * DAY).isoformat())
         config["moengage"]["lookback_days"] = 2
-        first = run("read", config, sandbox.environment, streams=STREAMS)
+        first = run("read", config, sandbox.environment, streams=STREAMS, executable=FAST)
         asked_first = len(sandbox.calls("moengage_stats"))
         sandbox.clear()
-        second = run("read", config, sandbox.environment, streams=STREAMS, state=first.states)
+        second = run("read", config, sandbox.environment, streams=STREAMS, state=first.states, executable=FAST)
         asked_second = len(sandbox.calls("moengage_stats"))
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert asked_first == 15
@@ -193,9 +193,9 @@ def test_a_campaign_that_appears_later_arrives_with_all_its_days_inside_the_look
     account = make_account(seed=4, today=today, horizon=today - 4 * DAY, days=30, orchestrations=12)
     with Sandbox(account) as sandbox:
         world = World(sandbox, account, days=10)
-        first = run("read", world.config, sandbox.environment, streams=STREAMS)
+        first = run("read", world.config, sandbox.environment, streams=STREAMS, executable=FAST)
         sandbox.add_day(3)
-        second = run("read", world.config, sandbox.environment, streams=STREAMS, state=first.states)
+        second = run("read", world.config, sandbox.environment, streams=STREAMS, state=first.states, executable=FAST)
         assert (first.exit_code, second.exit_code) == (0, 0)
         found = {row["orchestration_id"] for row in second.records("orchestration_stats")}
         assert found - {row["orchestration_id"] for row in first.records("orchestration_stats")}
@@ -213,7 +213,13 @@ def test_a_sync_asks_only_for_orchestrations_that_can_have_rows() -> None:
     account = make_account(seed=8, days=60, orchestrations=20, old_orchestrations=300)
     with Sandbox(account) as sandbox:
         world = World(sandbox, account, days=50)
-        first = run("read", world.config, sandbox.environment, streams=("orchestrations", "orchestration_stats"))
+        first = run(
+            "read",
+            world.config,
+            sandbox.environment,
+            streams=("orchestrations", "orchestration_stats"),
+            executable=FAST,
+        )
         asked = len(sandbox.calls("batch_stats"))
         assert first.exit_code == 0
         assert not world.faults(first, ("orchestration_stats", "orchestrations"))
@@ -226,7 +232,13 @@ def test_a_start_before_the_six_months_that_batch_keeps_is_moved_and_the_log_say
     account = make_account(seed=6, days=220, orchestrations=12, legacy_campaigns=2, moengage_campaigns=2)
     with Sandbox(account) as sandbox:
         config = sandbox.config(start_date=(account.today - 215 * DAY).isoformat())
-        output = run("read", config, sandbox.environment, streams=("orchestration_stats", "legacy_campaign_stats"))
+        output = run(
+            "read",
+            config,
+            sandbox.environment,
+            streams=("orchestration_stats", "legacy_campaign_stats"),
+            executable=FAST,
+        )
         assert output.exit_code == 0, output.text[-3000:]
         [said] = [line for line in output.logs if "keeps no older statistics" in line]
         first_asked = date.fromisoformat(sandbox.calls("batch_stats")[0].query["from"][0])
@@ -238,7 +250,7 @@ def test_a_start_before_the_six_months_that_batch_keeps_is_moved_and_the_log_say
 
 def test_two_workers_read_everything_too(world: World) -> None:
     world.config["num_workers"] = 2
-    output = run("read", world.config, world.sandbox.environment, streams=STREAMS)
+    output = run("read", world.config, world.sandbox.environment, streams=STREAMS, executable=FAST)
     assert output.exit_code == 0
     assert not world.faults(output)
 
@@ -262,14 +274,14 @@ def test_a_long_time_of_transactional_messages_is_asked_in_windows_and_the_next_
     with Sandbox(account) as sandbox:
         world = World(sandbox, account, days=390)
         world.config["batch_legacy"]["lookback_days"] = 0
-        first = run("read", world.config, sandbox.environment, streams=[stream])
+        first = run("read", world.config, sandbox.environment, streams=[stream], executable=FAST)
         windows = [(*one.query["since"], *one.query["until"]) for one in sandbox.calls("legacy_transactional_stats")]
         assert first.exit_code == 0, first.text[-3000:]
         assert not world.faults(first, (stream,))
         assert Counter(windows) == dict.fromkeys(windows_of(world.first_day, world.last_day), 4)
         sandbox.clear()
         sandbox.restate(world.last_day, world.last_day, fraction=1.0)
-        second = run("read", world.config, sandbox.environment, streams=[stream], state=first.states)
+        second = run("read", world.config, sandbox.environment, streams=[stream], state=first.states, executable=FAST)
         world.first_day = world.last_day
         assert not world.faults(second, (stream,))
         windows = [(*one.query["since"], *one.query["until"]) for one in sandbox.calls("legacy_transactional_stats")]
