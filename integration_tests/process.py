@@ -50,11 +50,18 @@ class Messages:
         }
 
     @cached_property
+    def ways(self) -> dict[str, str]:
+        """All statuses of each stream: `STARTED RUNNING COMPLETE`."""
+        found: dict[str, list[str]] = {}
+        for trace in (message["trace"] for message in self.messages if message["type"] == "TRACE"):
+            if status := trace.get("stream_status"):
+                found.setdefault(status["stream_descriptor"]["name"], []).append(status["status"])
+        return {name: " ".join(statuses) for name, statuses in found.items()}
+
+    @cached_property
     def statuses(self) -> dict[str, str]:
         """The last status of each stream: STARTED, RUNNING, COMPLETE or INCOMPLETE."""
-        traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
-        found = [trace["stream_status"] for trace in traces if trace.get("stream_status")]
-        return {status["stream_descriptor"]["name"]: status["status"] for status in found}
+        return {name: way.split()[-1] for name, way in self.ways.items()}
 
 
 @dataclass(frozen=True)

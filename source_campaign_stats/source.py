@@ -31,6 +31,7 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_campaign_stats.cdk.door import keep_limits_out_of_the_output
 from source_campaign_stats.http.check import TIMEOUTS, connection_status
 from source_campaign_stats.output.errors import config_error
 from source_campaign_stats.output.redaction import redact
@@ -64,6 +65,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         as_lines: bool = False,
     ) -> None:
         """With `as_lines`, `read` gives the statistics as `Lines`, for a caller that only prints them."""
+        keep_limits_out_of_the_output()
         manifest = read_manifest()
         specification = manifest["spec"]["connection_specification"]
         self._secrets = spellings(config or {}, specification, VENDORS)

@@ -305,6 +305,16 @@ def test_a_refused_key_is_a_configuration_error_and_not_tried_again(cep: BatchCe
     assert "Settings → General" in sync.errors_of(STREAM)[0]
 
 
+def test_a_limit_says_nothing_about_a_stream_that_is_not_read(
+    cep: BatchCep, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cep.list.first = [Answer("", status=429)]
+
+    read(CONFIG, "orchestration_stats").succeeded()
+
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("status", [400, 404])
 def test_a_list_that_is_refused_fails(cep: BatchCep, status: int) -> None:
     cep.list.always = Answer({"error_message": "wrong", "error_code": "X"}, status=status)
@@ -322,7 +332,7 @@ def test_more_than_twenty_empty_pages_in_a_row_end_the_list_with_an_error(
 
     sync = read(CONFIG, STREAM)
 
-    assert ("20 empty pages in a row" in sync.everything) == is_too_many
+    assert ("21 empty pages in a row" in sync.everything) == is_too_many
     assert is_too_many or ids(sync) == ["o1", "o2", "o3"]
 
 

@@ -39,9 +39,10 @@ def test_a_timestamp_has_one_form_wherever_the_machine_stands(
 def test_a_timestamp_that_can_not_be_read_is_logged_and_a_missing_one_is_not(
     value: Any, lines: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    as_timestamp(value)
+    assert with_timestamps({"created": value}, ("created",), "stats, o1") == {"created": None}
 
-    assert caplog.messages == ["A timestamp can't be read and is left empty: 'soon'"] * lines
+    told = "stats, o1: created can't be read as a time and is left empty: 'soon'"
+    assert caplog.messages == [told] * lines
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_text_without_a_date_does_not_become_one(value: str) -> None:
 def test_only_the_named_timestamps_that_are_there_are_changed() -> None:
     item = {"created": "2025-06-30T14:38:19", "other": "2025-06-30T14:38:19"}
 
-    assert with_timestamps(item, ("created", "missing")) == item | {"created": "2025-06-30T14:38:19Z"}
+    assert with_timestamps(item, ("created", "missing"), "stats, o1") == item | {"created": "2025-06-30T14:38:19Z"}
     assert item["created"] == "2025-06-30T14:38:19"
 
 

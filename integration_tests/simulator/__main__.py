@@ -30,8 +30,8 @@ HAPPENINGS = (
     *("restated", "restated with new days", "newcomers", "running outside its dates", "killed", "clock is wrong"),
     *("midnight passes", "no day passed", "days without a sync", "deleted batch", "deleted batch_legacy"),
     *("deleted moengage", "setting lookback", "setting workers", "setting include_today", "setting skip"),
-    *("setting skip_token", "setting off", "storm of 429", "goes on", "goes on again", "goes on the next day"),
-    *("owed", "still owed", "owed no more", "a stream ends"),
+    *("setting skip_token", "setting off", "setting catalog", "storm of 429", "goes on", "goes on again"),
+    *("goes on the next day", "owed", "still owed", "owed no more", "a stream ends"),
 )
 Result = dict[str, Any]
 

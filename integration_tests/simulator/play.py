@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,6 +77,8 @@ SLACK_SECONDS = 5.0
 SLOWEST = 900.0
 # One that breaks for good: its waits, and the time of its tries. Few workers ask such campaigns one after another.
 SECONDS_OF_ONE = 230.0
+# What the statuses of a stream are, one after the other.
+_WAY = re.compile("STARTED( RUNNING)* (COMPLETE|INCOMPLETE)")
 _pools: dict[int, dict[str, Any]] = {}
 
 
@@ -182,6 +185,8 @@ class _Play:
         streams = [stream for vendor in vendors for stream in STREAMS[vendor]]
         if not self.history.groups and "legacy_transactional_stats" in streams:
             streams.remove("legacy_transactional_stats")
+        if self.settings.get("catalog") == "statistics":
+            streams = [stream for stream in streams if stream in self.tables]
         last = self.account.today if config["include_today"] else self.account.today - timedelta(days=1)
         windows = {stream: self._window(stream, config, last) for stream in streams if stream in self.tables}
         before = {stream: self._truth(stream, config, last) for stream in streams}
@@ -417,6 +422,9 @@ class _Play:
                 self._violate("key printed", "all", secret, number)
         if printed.killed:
             return
+        for stream, way in printed.ways.items():
+            if stream not in streams or not _WAY.fullmatch(way):
+                self._violate("status out of place", stream, way, number)
         incomplete = [stream for stream in streams if printed.statuses.get(stream) != "COMPLETE"]
         for stream in streams:
             if printed.statuses.get(stream) not in ("COMPLETE", "INCOMPLETE"):

@@ -42,6 +42,7 @@ _SETTINGS = st.one_of(
     st.tuples(st.just("include_today"), st.booleans()),
     st.tuples(st.just("skip"), st.integers(0, 3)),
     st.tuples(st.just("skip_token"), st.integers(0, 3)),
+    st.tuples(st.just("catalog"), st.sampled_from(("all", "statistics"))),
     st.tuples(st.just("off"), st.sampled_from(("", "batch", "batch_legacy", "moengage"))),
 )
 

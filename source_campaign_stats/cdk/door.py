@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 from airbyte_cdk.sources.declarative.requesters import HttpRequester
+from airbyte_cdk.sources.streams.http import http_client
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 
@@ -29,6 +30,15 @@ def cause_of(error: BaseException) -> BaseException | None:
         return None
     cause: BaseException | None = _part(error, "_exception")
     return cause
+
+
+def keep_limits_out_of_the_output() -> None:
+    """Stops the CDK from printing a status at each limit (`print` in `http_client`): the connector's log says the wait.
+
+    It prints RUNNING past all queues, for the stream whose list is asked: also when that stream is over or is not in
+    the catalog, and in a check. A message repository, which a remark in the CDK promises, would make this needless.
+    """
+    vars(http_client)["print"] = lambda *_, **__: None
 
 
 def _part(owner: object, name: str) -> Any:

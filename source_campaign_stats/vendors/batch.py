@@ -101,7 +101,8 @@ class NextFrom(Pages):
             return asked.again()
         if following.empty_pages > _MOST_EMPTY_PAGES:
             raise transient_error(
-                f"the list has {_MOST_EMPTY_PAGES} empty pages in a row and does not come to an end. Try again later."
+                f"the list has {following.empty_pages} empty pages in a row and does not come to an end. "
+                "Try again later."
             )
         return following
 
@@ -192,10 +193,11 @@ def orchestration_record(item: Mapping[str, Any]) -> Orchestration:
 
     Example: `{"recurrence": {"repeat_fequency": 1}}` -> `{"recurrence": {"repeat_frequency": 1}}`.
     """
-    record = Orchestration(with_timestamps(item, _TIMESTAMPS))
+    subject = f"orchestrations, {item.get('id')}"
+    record = Orchestration(with_timestamps(item, _TIMESTAMPS, subject))
     _rename(record, "messages_steps", "message_steps")
     if isinstance(record.get("recurrence"), dict):
-        recurrence = with_timestamps(record["recurrence"], ("end_time",))
+        recurrence = with_timestamps(record["recurrence"], ("end_time",), f"{subject}, recurrence")
         _rename(recurrence, "repeat_fequency", "repeat_frequency")
         record["recurrence"] = recurrence
     record.has_unreadable_dates = _sending_dates(item) != _sending_dates(record)

@@ -229,7 +229,7 @@ class GroupsOfApps(CampaignRouter):
 
 def legacy_campaign_record(item: Mapping[str, Any]) -> dict[str, Any]:
     """A campaign as the API gives it, with timestamps in one form."""
-    return with_timestamps(item, _TIMESTAMPS)
+    return with_timestamps(item, _TIMESTAMPS, f"legacy_campaigns, {item.get('campaign_token')}")
 
 
 def legacy_day_record(day: dict[str, Any], known: Set[str]) -> dict[str, Any]:

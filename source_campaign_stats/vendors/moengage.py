@@ -241,7 +241,9 @@ class PagesOfADay(Pages):
 
 def moengage_campaign_record(item: Mapping[str, Any]) -> dict[str, Any]:
     """A campaign as the API gives it, without the e-mail address of the person who created it."""
-    return {key: value for key, value in with_timestamps(item, _TIMESTAMPS).items() if key != "created_by"}
+    record = with_timestamps(item, _TIMESTAMPS, f"moengage_campaigns, {item.get('campaign_id')}")
+    record.pop("created_by", None)
+    return record
 
 
 def campaign_records(

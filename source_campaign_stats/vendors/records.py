@@ -33,7 +33,6 @@ def as_timestamp(value: Any) -> str | None:
         moment = ab_datetime_parse(value.strip())
         return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError):
-        LOGGER.warning("A timestamp can't be read and is left empty: %r", value)
         return None
 
 
@@ -86,9 +85,16 @@ def as_object(part: Any, column: str) -> dict[str, Any]:
     raise UnfitValueError(column, part, "an object")
 
 
-def with_timestamps(item: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """A copy of the item in which the named timestamps, where present, are in one form."""
-    return {**item, **{name: as_timestamp(item[name]) for name in names if name in item}}
+def with_timestamps(item: Mapping[str, Any], names: Iterable[str], subject: str) -> dict[str, Any]:
+    """A copy of the item in which the named timestamps, where present, are in one form.
+
+    One that can't be read is left empty and logged, with what it belongs to.
+    """
+    read = {name: as_timestamp(item[name]) for name in names if name in item}
+    for name, moment in read.items():
+        if moment is None and item[name] not in (None, ""):
+            LOGGER.warning("%s: %s can't be read as a time and is left empty: %r", subject, name, item[name])
+    return {**item, **read}
 
 
 @dataclass
