@@ -1,6 +1,7 @@
 """The connector on a machine with another clock: `python altered_clock.py [--day D] [--speed N] read --config …`.
 
-`--day 2026-11-22` sets the date; `--speed 20` makes waits, time-outs and budgets run 20 times as fast.
+`--day 2026-11-22` sets the date; `--speed 20` makes waits, time-outs and budgets run 20 times as fast. With both, only
+waits and time-outs are faster.
 """
 
 import argparse

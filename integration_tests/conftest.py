@@ -22,7 +22,7 @@ TOGETHER = {
 }
 # The groups that take longest begin first.
 LONGEST = ("databases", "image", "test_calls", "test_load", "test_demo")
-# Each test of these files can run in any worker: they share nothing, and mostly wait for budgets and time-outs.
+# Each test of these files can run in any worker: they share nothing.
 APART = ("test_faults.py", "test_host.py", "test_limits.py", "test_resuming.py", "test_sync.py", "test_way.py")
 
 

@@ -114,8 +114,7 @@ def command_with(*, day: str | None = None, speed: float | None = None) -> list[
     return [sys.executable, str(Path(__file__).parent / "altered_clock.py"), *options]
 
 
-# For tests that would mostly wait: for a limit, or before an answer is believed. How long the connector waits is not
-# changed.
+# For tests that would mostly wait: a minute takes a second. The connector still decides on the same waits.
 FAST = command_with(speed=60)
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from integration_tests.conftest import World
-from integration_tests.process import command_with, run
+from integration_tests.process import FAST, command_with, run
 
-FAST = command_with(speed=20)
 PASSWORD = "proxy-password-77"
 
 

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import freezegun
@@ -15,6 +16,7 @@ from airbyte_cdk.sources.streams.call_rate import MovingWindowCallRatePolicy
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from freezegun.api import FrozenDateTimeFactory
 
+import source_campaign_stats
 from source_campaign_stats.source import read_manifest
 from unit_tests.builders import BatchCep, BatchLegacy, MoEngage
 from unit_tests.messages import unexplained
@@ -22,6 +24,7 @@ from unit_tests.prepared import prepare_manifests_once
 
 # 2026-11-20 is the last complete day.
 NOW = "2026-11-21T12:00:00Z"
+PACKAGE = str(Path(source_campaign_stats.__file__).parent)
 _REAL_SLEEP = time.sleep
 _LINE = re.compile(r"(Batch|MoEngage|A|The|[a-z_]+)[:, ]|\"")
 prepare_manifests_once()
@@ -76,7 +79,7 @@ def lines_of_the_log() -> Iterator[list[str]]:
 
     class Ears(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if record.name == "airbyte" and "source_campaign_stats" in record.pathname:
+            if record.name == "airbyte" and record.pathname.startswith(PACKAGE):
                 lines.append(record.getMessage())
 
     ears, logger = Ears(), logging.getLogger("airbyte")
@@ -89,7 +92,7 @@ def lines_of_the_log() -> Iterator[list[str]]:
 
 @pytest.fixture(autouse=True)
 def words_for_people(monkeypatch: pytest.MonkeyPatch, lines_of_the_log: list[str]) -> Iterator[None]:
-    """The sentences of the connector's errors and of its log are messages that the guide explains."""
+    """The sentences of the errors that the connector raises, and of its log, are messages that the guide explains."""
     heard: list[str] = []
     construct = AirbyteTracedException.__init__
 
@@ -98,7 +101,7 @@ def words_for_people(monkeypatch: pytest.MonkeyPatch, lines_of_the_log: list[str
         caller = sys._getframe(1)
         while caller.f_code.co_filename.endswith("output/errors.py") and caller.f_back:
             caller = caller.f_back
-        if "source_campaign_stats" in caller.f_code.co_filename:
+        if caller.f_code.co_filename.startswith(PACKAGE):
             heard.append(error.message or "")
 
     monkeypatch.setattr(AirbyteTracedException, "__init__", hear)

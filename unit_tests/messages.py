@@ -17,8 +17,9 @@ CHANGING = "…"
 @cache
 def explained_messages() -> frozenset[str]:
     """The messages of the guide's tables, with `…` for what changes."""
-    table = GUIDE.read_text(encoding="utf-8").split("\n### Error messages\n")[1].split("\n### ")[0]
-    found = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    section = re.split(r"\n#{2,3} ", GUIDE.read_text(encoding="utf-8").split("\n### Error messages\n")[1])[0]
+    found = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    assert len(found) == len(re.findall(r"^\| (?!message )", section, re.MULTILINE)), "a row begins with no message"
     assert len(found) == len(set(found)), "a message stands twice in the table"
     return frozenset(re.sub(r"<[^<>]+>", CHANGING, message) for message in found)
 
@@ -41,7 +42,11 @@ def _descriptions(part: Any) -> Iterator[str]:
 
 
 def _whole_words(part: str) -> str:
-    return (r"\b" if part[0].isalpha() else "") + re.escape(part) + (r"\b" if part[-1].isalpha() else "")
+    return (
+        (r"\b" if part[0].isalpha() else "")
+        + re.escape(part)
+        + (r"(?!\w)" if part[-1].isalpha() or part[-1] in ".?" else "")
+    )
 
 
 def unexplained(text: str) -> str:
@@ -53,5 +58,7 @@ def unexplained(text: str) -> str:
         while found := pattern.search(text):
             for number in reversed(range(1, len(found.groups()) + 1)):
                 text = f"{text[: found.start(number)]}\0{text[found.end(number) :]}"
-    text = re.sub(r'"[^"]*"|\([^)]*\)', "\0", text)
-    return " ".join(re.findall(r"(?:[A-Za-z']+,? )+[A-Za-z']+[.?]", text))
+    # What stands in quotation marks is no sentence, and neither is what stands before a colon.
+    left = re.split(r'\0|: |"[^"\n]*"|`[^`]*`', text)
+    words = [part.strip() for part in left if len(re.findall(r"[A-Za-z]+", part)) >= 2]
+    return " ".join(part for part in words if re.search(r"[.?](\s|$|[A-Z])", part))

@@ -25,6 +25,7 @@ from source_campaign_stats.sync.cursor import Asked, CampaignCursor, DayCursor, 
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import Fate, Outcome
 from source_campaign_stats.sync.state import Key, StreamState
+from source_campaign_stats.vendors.batch_legacy import CampaignsOfApps
 from unit_tests.builders import state_of
 
 PRINTED: list[AirbyteMessage] = []
@@ -39,7 +40,7 @@ class Campaigns(CampaignRouter):
     """A router whose list has these campaigns, each created after the one before, or fails."""
 
     unit = "campaigns"
-    way_out = "Skip them"
+    way_out = CampaignsOfApps.way_out
 
     def __init__(self, names: Iterable[str] = (), error: Exception | None = None) -> None:
         self.names, self.error = list(names), error
@@ -219,17 +220,23 @@ def test_a_refused_campaign_that_is_no_longer_listed_counts_as_deleted() -> None
     assert dict(days.state) == {"date": "2026-11-20"}
 
 
-def test_what_the_router_and_the_settings_say_stands_in_the_lines_of_the_stream(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_stream_of_campaigns_says_what_it_costs_with_the_windows_of_each(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "airbyte")
-    days = cursor(router=Campaigns("abc"), pace=Pace(2, 60), step=timedelta(days=2))
-
-    _, error = sync(days, refused="b")
+    sync(cursor(router=Campaigns("abc"), pace=Pace(2, 60), step=timedelta(days=2)))
 
     assert "stats: 9 requests, which take about 4 min 00 s" in caplog.messages
-    assert "Skip them" in str(error)
-    assert days.outcomes.can_be_alone
+
+
+def test_who_misses_campaigns_is_told_how_to_get_rid_of_them() -> None:
+    _, error = sync(cursor(router=Campaigns("abc")), refused="b")
+
+    assert Campaigns.way_out in str(error)
+
+
+def test_the_only_campaign_of_a_stream_can_be_missing_alone() -> None:
+    """No other campaign can show that the vendor works, but nothing else would be lost either."""
+    assert cursor(router=Campaigns("a")).outcomes.can_be_alone
+    assert not cursor().outcomes.can_be_alone
 
 
 def test_the_list_is_not_read_again_when_nothing_new_is_missing() -> None:
@@ -249,12 +256,17 @@ def test_an_owed_campaign_is_asked_from_its_day_on_until_it_answers() -> None:
         "b": "2026-11-03",
         "c": "2026-11-17",
     }
-    assert all(part.extra_fields["created"] for part in slices)
 
     for fate, expected in ((Fate.REFUSED, state | {"date": "2026-11-20"}), (Fate.READ, {"date": "2026-11-20"})):
         days = cursor("2026-11-01", state=state, router=Campaigns("abc"))
         sync(days, refused="b" if fate is Fate.REFUSED else "")
         assert dict(days.state) == expected
+
+
+def test_an_owed_campaign_keeps_its_place_in_the_order() -> None:
+    days = cursor("2026-11-01", state={"date": "2026-11-19", "owed": [["b", "2026-11-03"]]}, router=Campaigns("abc"))
+
+    assert all(part.extra_fields["created"] for part in handed_out(days))
 
 
 def test_no_owed_campaign_is_asked_for_days_that_the_vendor_no_longer_has() -> None:

@@ -16,7 +16,7 @@ from integration_tests.synced import PYAIRBYTE
 from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.settings.specification import required_of, settings_of
 from unit_tests.builders import cleaned, complaint
-from unit_tests.messages import CHANGING, GUIDE, explained_messages
+from unit_tests.messages import CHANGING, GUIDE, explained_messages, unexplained
 
 PACKAGE = Path(source_campaign_stats.__file__).parent
 ROOT = Path(__file__).parent.parent
@@ -208,6 +208,27 @@ def test_every_message_of_the_code_is_in_the_table_of_messages() -> None:
 
 def test_every_message_of_the_table_is_in_the_code() -> None:
     assert sorted(explained_messages() - messages_of_code()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("stats: Batch did not answer in time.", ""),
+        (
+            "stats: the numbers of 2 of 3 campaigns are missing; all others were read. The next sync asks for them "
+            'again. o1 "Sale. Now!": Batch refused it (404: unknown id). ',
+            "",
+        ),
+        ("Batch did not answer in time. It gave up after 3 tries.", "It gave up after 3 tries."),
+        ("This needs a sign-in.", "This needs a sign-in."),
+        ("BATCH DID NOT ANSWER IN TIME.", "BATCH DID NOT ANSWER IN TIME."),
+        ("XXBatch did not answer in time.XX", "XXBatch did not answer in time.XX"),
+        ('Look at "x". Then stop there.', ". Then stop there."),
+    ],
+)
+def test_a_sentence_that_the_guide_does_not_explain_is_found(text: str, left: str) -> None:
+    """The fixture `words_for_people` asks this of every message and line that a unit test hears."""
+    assert unexplained(text) == left
 
 
 def test_every_message_has_a_remedy() -> None:

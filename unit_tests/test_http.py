@@ -41,6 +41,7 @@ def decision(answer: requests.Response | Exception | None, **settings: Any) -> E
 # --- The documented answer --------------------------------------------------------------------------------------------
 
 
+ABOUT_ONE = 'Contact Batch (support@batch.com), or add the id to "Orchestrations to skip".'
 DAYS = {"details": [{"date": "day"}]}
 ORCHESTRATIONS = {"orchestrations": [{"id": "text"}], "has_more": "boolean"}
 CAMPAIGNS = {"data": {"*": ["object"]}, "total": "integer"}
@@ -250,19 +251,19 @@ def test_another_refusal_is_believed_when_it_comes_twice(status: int) -> None:
 def test_a_refusal_that_is_about_one_campaign_is_raised_as_such_when_it_comes_twice(status: int) -> None:
     answer = response('{"error_message": "unknown id"}', status)
 
-    with pytest.raises(ItemRefusedError, match=rf"refused it \({status}: unknown id\)\. Skip it"):
-        again(answer, about_one="Skip it")
+    with pytest.raises(ItemRefusedError, match=rf"refused it \({status}: unknown id\)\. Contact Batch"):
+        again(answer, about_one=ABOUT_ONE)
 
 
 @pytest.mark.parametrize(("status", "account"), [(401, [401]), (403, [401, 403])])
 def test_a_refusal_about_the_account_is_not_about_one_campaign(status: int, account: list[int]) -> None:
-    resolution = decision(response("", status), about_one="Skip it", about_the_account=account)
+    resolution = decision(response("", status), about_one=ABOUT_ONE, about_the_account=account)
 
     assert resolution.response_action == ResponseAction.FAIL
 
 
 def test_a_refusal_is_believed_the_second_time_even_after_another_answer_in_between() -> None:
-    judge, answer = handler(about_one="Skip it"), response("", 404)
+    judge, answer = handler(about_one=ABOUT_ONE), response("", 404)
     judge.interpret_response(answer)
     answer.status_code = 500
     judge.interpret_response(answer)
@@ -347,7 +348,7 @@ def test_an_answer_is_believed_if_it_can_not_be_asked_again() -> None:
     with patience(Patience(1)):
         found = decision(empty, documented_answer=ORCHESTRATIONS, doubts_empty_pages=True)
         with pytest.raises(ItemRefusedError):
-            decision(response("", 404), about_one="Skip it")
+            decision(response("", 404), about_one=ABOUT_ONE)
     assert found.response_action == ResponseAction.SUCCESS
 
 

@@ -77,22 +77,30 @@ def test_a_page_that_is_wrong_once_loses_nothing(moengage: MoEngage, page: int, 
     assert len(moengage.list.asked) <= 3 * 5
 
 
-@pytest.mark.parametrize("newcomers", [0, 1], ids=["the first one", "what the two before had together"])
-def test_the_third_walk_may_agree_with(moengage: MoEngage, newcomers: int) -> None:
-    moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(39)))
-    say, firsts = moengage.list._say, []
+def read_three_walks(moengage: MoEngage, *walks: str) -> Sync:
+    """A sync in which each walk of the list has other campaigns: `abc` are three of them, on one page."""
+    numbers = itertools.count()
+    moengage.list._say = lambda asked: Answer(
+        [moengage_campaign(name) for name in walks[next(numbers)]] if asked.body["page"] == 1 else []
+    )
+    return read(CONFIG, STREAM)
 
-    def hide_one_in_the_second_walk(asked: Asked) -> Answer:
-        firsts.extend([1] if asked.body["page"] == 1 else [])
-        if len(firsts) == 2:
-            moengage.with_campaigns(*(moengage_campaign(f"c{n}") for n in range(39 + newcomers)))
-        told = say(asked)
-        return Answer(told.body[1:]) if len(firsts) == 2 and asked.body["page"] == 1 else told
 
-    moengage.list._say = hide_one_in_the_second_walk
+@pytest.mark.parametrize("walks", [("ab", "a", "ab"), ("ab", "ac", "abc"), ("a", "ab", "ab")])
+def test_a_third_walk_is_believed_if_it_agrees_with_one_before_or_has_what_both_had_together(
+    moengage: MoEngage, walks: tuple[str, ...]
+) -> None:
+    assert sorted(ids(read_three_walks(moengage, *walks).succeeded())) == sorted({*"".join(walks)})
 
-    assert len(read(CONFIG, STREAM).succeeded().records(STREAM)) == 39 + newcomers
-    assert len(firsts) == 3
+
+@pytest.mark.parametrize("walks", [("abc", "ab", "abcd"), ("ab", "ac", "bc"), ("ab", "ac", "a")])
+def test_a_third_walk_with_more_or_fewer_campaigns_than_the_two_before_is_not_believed(
+    moengage: MoEngage, walks: tuple[str, ...]
+) -> None:
+    sync = read_three_walks(moengage, *walks)
+
+    assert "other campaigns each time" in sync.errors_of(STREAM)[0]
+    assert sorted(ids(sync)) == sorted({*"".join(walks)}), "what was seen arrives"
 
 
 def test_a_list_that_differs_at_each_walk_is_an_error_and_all_its_campaigns_are_put_out(moengage: MoEngage) -> None:

@@ -310,8 +310,10 @@ def test_a_limit_says_nothing_about_a_stream_that_is_not_read(
 ) -> None:
     cep.list.first = [Answer("", status=429)]
 
-    read(CONFIG, "orchestration_stats").succeeded()
+    sync = read(CONFIG, "orchestration_stats").succeeded()
 
+    assert len(cep.list.asked) == 3, "the page without an item is asked for once more"
+    assert sync.status(STREAM) is None
     assert capsys.readouterr().out == ""
 
 

@@ -1,6 +1,7 @@
 """What became of each slice, and what the stream says about it."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from source_campaign_stats.output.errors import LastWords, transient_error
 from source_campaign_stats.settings.vendor import Pace
 from source_campaign_stats.sync.outcome import MOST_OWED, REFUSALS_IN_A_ROW, Fate, Outcome, Outcomes, in_words
 from source_campaign_stats.sync.rows import label, subject
+from source_campaign_stats.vendors.batch import OrchestrationsWithRows
 from unit_tests.builders import a_slice
 
 
@@ -21,7 +23,7 @@ def outcomes(planned: int = 20, known: tuple[str, ...] = ()) -> Outcomes:
         unit="orchestrations",
         planned=planned,
         known={(name,) for name in known},
-        way_out="Skip them",
+        way_out=OrchestrationsWithRows.way_out,
         pace=Pace(1, 1.0),
     )
 
@@ -86,7 +88,7 @@ def test_ten_in_a_row_that_can_not_be_read_are_one_error(fate: Fate) -> None:
     assert told[-1]
     kind = FailureType.config_error if fate is Fate.REFUSED else FailureType.transient_error
     assert told[-1].failure_type == kind
-    for words in ("10 orchestrations in a row", "Skip them", "o9: refused"):
+    for words in ("10 orchestrations in a row", OrchestrationsWithRows.way_out, "o9: refused"):
         assert words in str(told[-1])
     assert book.has_ended
 
@@ -146,7 +148,7 @@ def test_missing_campaigns_are_reported_together_when_all_others_were_read() -> 
 
     message = str(book.verdict())
 
-    for words in ("2 of 3 orchestrations", "o1: contact Batch", "o3: ask somebody", "Skip them"):
+    for words in ("2 of 3 orchestrations", "o1: contact Batch", "o3: ask somebody", OrchestrationsWithRows.way_out):
         assert words in message
     assert book.has_ended
 
@@ -239,11 +241,11 @@ def test_progress_is_told_every_half_minute_with_what_was_done_and_the_time_left
         read(book, f"o{number}", records=30)
     miss(book, "o99")
     caplog.clear()
-    book._told_at -= 29
+    book._told_at = time.monotonic() - 29
     read(book, "o100", records=0)
     assert caplog.messages == []
 
-    book._told_at -= 1
+    book._told_at = time.monotonic() - 30
     read(book, "o101")
     read(book, "o102")
 
@@ -275,7 +277,7 @@ def test_the_summary_counts_what_was_read_deleted_and_missing(
     book.was_deleted(("d1",))
     if error:
         fail(book, "o2", error)
-    book.started -= 61
+    book.started = time.monotonic() - 61
     book.log_summary()
 
     counted = "stats: 3,003 records from 1,001 of 1,031 orchestrations, 1 deleted, 2 missing, in 1 min 01 s"

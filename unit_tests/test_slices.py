@@ -151,12 +151,12 @@ def test_if_an_item_comes_twice_the_later_answer_counts() -> None:
 
 
 def test_an_item_that_can_not_be_read_is_reported_and_no_other_is_lost() -> None:
-    unreadable = Unreadable({"id": 2}, "it has no date")
+    unreadable = Unreadable({"id": 2}, 'The column "date" holds an array where a text belongs.')
     reader = list_of(Vendor(lambda _: [{"id": 1}, unreadable, {"id": 3}]))
     records = iter(reader.read_records({}, a_slice()))
 
     assert [next(records)["id"], next(records)["id"]] == [1, 3]
-    with pytest.raises(AirbyteTracedException, match=r"1 items of the list can't be read.*it has no date"):
+    with pytest.raises(AirbyteTracedException, match=r"1 items of the list can't be read.*where a text belongs"):
         next(records)
     assert [item["id"] for item in reader.whole_slice(a_slice())] == [1, 2, 3], "its statistics are asked for"
 

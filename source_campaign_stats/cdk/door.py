@@ -1,6 +1,6 @@
-"""The only module that uses private names of airbyte-cdk, which may change with any version; a test checks that.
+"""The only module that uses private parts of airbyte-cdk, which may change with any version; tests check that.
 
-Each function reads private names of airbyte-cdk 7.39. It says why they are needed and what would replace them.
+Each function uses private parts of airbyte-cdk 7.39. It says why they are needed and what would replace them.
 """
 
 from importlib.metadata import version
@@ -36,7 +36,7 @@ def keep_limits_out_of_the_output() -> None:
     """Stops the CDK from printing a status at each limit (`print` in `http_client`): the connector's log says the wait.
 
     It prints RUNNING past all queues, for the stream whose list is asked: also when that stream is over or is not in
-    the catalog, and in a check. A message repository, which a remark in the CDK promises, would make this needless.
+    the catalog, and in a check. A message repository, which a remark in the CDK promises, would replace it.
     """
     vars(http_client)["print"] = lambda *_, **__: None
 

@@ -213,14 +213,13 @@ class Outcomes:
         with self._lock:
             if not self.missing or self.has_ended:
                 return None
-            told = list(self.missing.values())
-            more = len(told) - _MOST_IN_A_MESSAGE
+            told = list(self.missing.values())[:_MOST_IN_A_MESSAGE]
+            if more := len(self.missing) - len(told):
+                told.append(f"And {more} more.")
             is_new = not any(key in self.known or self._fates[key] is Fate.REFUSED for key in self.missing)
             error = SaidLastError(
-                f"{self.stream_name}: the numbers of {len(told)} of {self.planned} {self.unit} are missing; all others "
-                f"were read. The next sync asks for them again. {self.way_out} "
-                + " ".join(told[:_MOST_IN_A_MESSAGE])
-                + (f" And {more} more." if more > 0 else ""),
+                f"{self.stream_name}: the numbers of {len(self.missing)} of {self.planned} {self.unit} are missing; "
+                f"all others were read. The next sync asks for them again. {self.way_out} {' '.join(told)}",
                 FailureType.transient_error if is_new else FailureType.config_error,
             )
             self.ended_by = error
