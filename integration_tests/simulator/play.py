@@ -223,6 +223,7 @@ class _Play:
                 self._check_list(stream, printed, possible, visible, number)
         self._check_ending(whole, printed, streams, weather, number)
         self._check_signs_of_life(whole, weather, number, config)
+        self._check_counts(whole, number)
         for stream, audit in audits.items():
             self._check_calls(stream, printed, audit, weather, number, is_same=size == self._size())
             if printed.statuses.get(stream) == "INCOMPLETE":
@@ -490,6 +491,21 @@ class _Play:
             self._violate("holds back the state", stream, detail, number)
         elif not is_daily and set(owed) - set(audit.given.owed) - broken:
             self._violate("owes what is not missing", stream, f"{words}: {owed}", number)
+
+    def _check_counts(self, whole: Printed, number: int) -> None:
+        """Each state says how many records of its stream came since the state before it: the platform adds them up."""
+        came: Counter[str] = Counter()
+        for message in whole.messages:
+            if message["type"] == "RECORD":
+                came[message["record"]["stream"]] += 1
+            elif message["type"] == "STATE":
+                stream = message["state"]["stream"]["stream_descriptor"]["name"]
+                counted = message["state"]["sourceStats"]["recordCount"]
+                if counted != came[stream]:
+                    self._violate("counts other records", stream, f"{counted} for {came[stream]}", number)
+                came[stream] = 0
+        if left := {stream: count for stream, count in came.items() if count}:
+            self._violate("counts no records", next(iter(left)), f"{left} after the last state", number)
 
     def _check_signs_of_life(self, whole: Printed, weather: Weather, number: int, config: Mapping[str, Any]) -> None:
         """A record or a state comes at least every five minutes, a checkpoint every 50 campaigns or every minute."""
