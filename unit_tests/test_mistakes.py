@@ -351,8 +351,12 @@ def test_check_says_how_many_days_a_first_sync_reads_and_how_long_that_takes(
     assert check(config).status.value == "SUCCEEDED"
 
     assert "A first sync reads 2,150 days, from 2021-01-01 to 2026-11-20." in caplog.messages
-    assert any(line.startswith("MoEngage: 2,150 requests") and "22 min 44 s" in line for line in caplog.messages)
-    assert any(line.startswith("Batch: one request for each orchestration") for line in caplog.messages)
+    assert any(
+        line.startswith("MoEngage: 2,150 requests for every ten campaigns") and "22 min 44 s" in line
+        for line in caplog.messages
+    )
+    start = "Batch: one request for each orchestration that can have numbers in the last 178 days; 1,000 of them take"
+    assert any(line.startswith(start) for line in caplog.messages)
 
 
 def test_check_says_what_the_days_of_named_campaigns_cost(moengage: MoEngage, caplog: pytest.LogCaptureFixture) -> None:

@@ -389,7 +389,8 @@ def test_a_second_sync_asks_only_those_that_can_still_change(cep: BatchCep, cloc
     sync = read(CONFIG, STREAM, state={STREAM: state}).succeeded()
 
     assert cep.ids_asked == ["new", "weekly"]
-    assert any("asked 2 of 22 orchestrations, the others can have no rows" in line for line in sync.logs), sync
+    why = f"the others can have no rows between {cep.stats.asked[0].param('from')} and 2026-11-21"
+    assert f"{STREAM}: asked 2 of 22 orchestrations, {why}" in sync.logs
 
 
 @pytest.mark.parametrize(
@@ -505,6 +506,8 @@ def test_a_skipped_orchestration_is_not_asked(cep: BatchCep) -> None:
 
     assert cep.ids_asked == ["o00", "o01", "o03", "o04"]
     assert sync.state(STREAM) == {"date": "2026-11-20"}
+    (told,) = [line for line in sync.logs if " asked 4 of 5 " in line]
+    assert told.endswith(" and 2026-11-20 or are among the 1 to skip")
 
 
 def delete_when_asked(cep: BatchCep, *ids: str) -> None:

@@ -172,12 +172,14 @@ def test_a_list_is_read_anew_on_demand() -> None:
 # --- Slices -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_is_put_out_once_and_only_for_the_days_asked() -> None:
-    dates = ["2026-10-31", "2026-11-01", "2026-11-01", "2026-11-20", "2026-11-21"]
+def test_a_key_is_put_out_once_and_only_for_the_days_asked(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    dates = ["2026-10-31", *["2026-11-01"] * 4, "2026-11-20", "2026-11-21"]
     reader = slices_of(Vendor(lambda _: ({"id": "o1", "date": of} for of in dates)))
 
     assert [record["date"] for record in read(reader, campaign("o1"))] == ["2026-11-01", "2026-11-20"]
     assert (reader.outcomes.read, reader.outcomes.records) == (1, 2)
+    assert caplog.messages == ['stats: 3 rows of o1 "Name of o1" came twice']
 
 
 def test_after_the_end_no_request_is_made() -> None:
@@ -376,6 +378,39 @@ def test_a_campaign_that_was_missing_before_is_asked_twice_at_most_and_no_other_
 
     assert read(reader, campaign("o1")) == []
     assert tries == [2]
+    assert [*reader.outcomes.missing] == [("o1",)]
+
+
+def test_messages_name_the_app_whose_key_can_be_the_cause_once() -> None:
+    def say(stream_slice: StreamSlice) -> Iterable[dict[str, Any]]:
+        raise transient_error("500") if stream_slice["id"] == "o1" else config_error("the key was refused")
+
+    reader = slices_of(Vendor(say))
+    reader.outcomes.slices = [a_slice("2026-11-20", app=app, id=name) for app, name in (("iOS", "o1"), ("Web", "o2"))]
+
+    with pytest.raises(AirbyteTracedException, match=r'^stats, app "Web": the key was refused$'):
+        read(reader, reader.outcomes.slices[0])
+    assert "Web" not in str(reader.outcomes.missing)
+
+
+def test_a_missing_campaign_is_told_without_the_stream_and_app_that_stand_before_it() -> None:
+    reader = slices_of(failing(transient_error("500")))
+    reader.outcomes.can_be_alone = True
+
+    assert read(reader, a_slice("2026-11-20", app="iOS", id="o1")) == []
+    assert reader.outcomes.missing == {("iOS", "o1"): "iOS, o1: 500"}
+
+
+def test_another_campaign_without_rows_is_an_answer() -> None:
+    def say(stream_slice: StreamSlice) -> Iterable[dict[str, Any]]:
+        if stream_slice["id"] == "o1":
+            raise transient_error("500")
+        return []
+
+    reader = slices_of(Vendor(say))
+    reader.outcomes.slices = [campaign("o1"), campaign("o2")]
+
+    assert read(reader, campaign("o1")) == []
     assert [*reader.outcomes.missing] == [("o1",)]
 
 

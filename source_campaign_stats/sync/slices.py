@@ -100,7 +100,7 @@ class SliceReader(Retriever):
                     LOGGER.info(
                         "%s, %s: %s It is asked again in %s s.",
                         self.outcomes.stream_name,
-                        label(part),
+                        label(stream_slice),
                         error.message,
                         SECONDS_OF_DOUBT,
                     )
@@ -143,8 +143,7 @@ class SliceReader(Retriever):
         if self.outcomes.step is None:
             return [stream_slice]
         windows = windows_of(stream_slice, self.outcomes.step)
-        partition, extra_fields = stream_slice.partition, dict(stream_slice.extra_fields)
-        return [StreamSlice(partition=partition, cursor_slice=w.as_slice(), extra_fields=extra_fields) for w in windows]
+        return [StreamSlice(partition=stream_slice.partition, cursor_slice=window.as_slice()) for window in windows]
 
     def _each_once(self, stream_slice: StreamSlice, keys: set[Any]) -> Iterable[Record]:
         """The rows whose keys have not come yet. Once the stream has ended: no more rows, and no further page."""
