@@ -50,11 +50,11 @@ class Output(io.StringIO):
         return super().write(text)
 
 
-def printed(to: io.StringIO | None = None) -> list[dict[str, Any]]:
-    """The messages of a read of `orchestration_stats`, as the console script prints them."""
-    source = SourceCampaignStats(catalog=catalog(STREAM), config=CONFIG, state=[], as_lines=True)
+def printed(to: io.StringIO | None = None, streams: tuple[str, ...] = (STREAM,)) -> list[dict[str, Any]]:
+    """The messages of a read, by default of `orchestration_stats`, as the console script prints them."""
+    source = SourceCampaignStats(catalog=catalog(*streams), config=CONFIG, state=[], as_lines=True)
     with redirect_stdout(to or io.StringIO()) as output:
-        for message in printed_by_the_command(source.read(LOGGER, CONFIG, catalog(STREAM), [])):
+        for message in printed_by_the_command(source.read(LOGGER, CONFIG, catalog(*streams), [])):
             print(AirbyteEntrypoint.airbyte_message_to_string(message))
     return [json.loads(line) for line in output.getvalue().splitlines() if line.startswith("{")]
 
@@ -141,6 +141,17 @@ def test_a_state_comes_after_its_records_and_has_their_number(cep: BatchCep) -> 
     states = [message["state"] for message in messages if message["type"] == "STATE"]
     assert kinds[:21] == ["RECORD"] * 20 + ["STATE"]
     assert [state["sourceStats"]["recordCount"] for state in states] == [20.0] + [0.0] * (len(states) - 1)
+
+
+def test_the_status_that_ends_a_stream_comes_after_its_last_state(cep: BatchCep) -> None:
+    """What comes after it, a destination need not keep."""
+    cep.with_orchestrations(orchestration("o1")).with_days("o1", day("2026-11-01"))
+    streams = ("orchestrations", STREAM)
+
+    for stream in streams:
+        of_it = [m for m in printed(streams=streams) if json.dumps(stream) in json.dumps(m) and m["type"] != "LOG"]
+        kinds = [m["trace"]["type"] if m["type"] == "TRACE" else m["type"] for m in of_it]
+        assert kinds[-2:] == ["STATE", "STREAM_STATUS"], kinds
 
 
 def test_the_stream_is_running_before_its_first_record_and_the_log_counts_each_record(

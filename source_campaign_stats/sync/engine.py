@@ -135,14 +135,11 @@ class OutputQueue(InMemoryMessageRepository):
         self.items.is_given_up = True
 
     def emit_message(self, message: AirbyteMessage) -> None:
-        if threading.get_ident() != self._consumer:
-            self.items.put(message)
-            return
-        try:
-            self.items.put_nowait(message)
-        except Full:
-            # Only the consumer makes place in the queue: it would wait for itself.
+        if threading.get_ident() == self._consumer:
+            # The last state of a stream whose records are out: it comes before the status that ends the stream.
             self._of_the_consumer.append(message)
+        else:
+            self.items.put(message)
 
     def consume_queue(self) -> Iterable[AirbyteMessage]:
         while self._of_the_consumer:
