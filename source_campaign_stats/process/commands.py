@@ -71,7 +71,11 @@ def _end_by_a_defect(places: str) -> NoReturn:
 def _leave_out_what_the_cdk_says_of_requests() -> None:
     """The CDK calls every wait a rate limit and names its classes. The connector logs a line of its own instead."""
     for handler in logging.getLogger().handlers:
-        handler.addFilter(lambda record: Path(record.pathname).name not in ("http_client.py", "rate_limiting.py"))
+        handler.addFilter(_is_not_of_the_cdks_requests)
+
+
+def _is_not_of_the_cdks_requests(record: logging.LogRecord) -> bool:
+    return Path(record.pathname).name not in ("http_client.py", "rate_limiting.py")
 
 
 def _messages(
