@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
+from itertools import permutations
 from typing import Any
 
 import msgspec
@@ -127,8 +128,8 @@ class PagesOfTheList(Pages):
 
     The list is paged by number and has no documented order, so a page can hold what another one had, and a campaign
     can be passed over. The documents say that a short page is the last one. But a server that lags behind, or a filter
-    after the paging, makes any page shorter. A third walk is believed, too, if it has exactly what the two before it
-    had together: one campaign came while the list was read, and another one was passed over.
+    after the paging, makes any page shorter. Three walks are believed, too, if one has exactly what the other two have
+    together: a campaign came while the list was read, and another one was passed over.
     """
 
     @property
@@ -139,13 +140,13 @@ class PagesOfTheList(Pages):
         of_this_page = campaign_ids_in(response)
         page = replace(asked, seen=asked.seen.union(of_this_page))
         is_short = len(of_this_page) < self.page_size
-        if is_short and page.walks_before:
-            together = frozenset[str]().union(*page.walks_before)
-            if page.seen in {*page.walks_before, together}:
-                return None
+        if page.seen in page.walks_before and is_short:
+            return None
         if of_this_page:
             return replace(page, number=page.number + 1)
         if page.walk == _WALKS_OF_THE_LIST:
+            if any(one.union(other) == third for one, other, third in permutations({*page.walks_before, page.seen})):
+                return None
             raise transient_error(
                 f"the list had other campaigns each time that it was read, {page.walk} times. Try again later."
             )
