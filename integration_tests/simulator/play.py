@@ -223,7 +223,7 @@ class _Play:
                 self._check_list(stream, printed, possible, visible, number)
         self._check_ending(whole, printed, streams, weather, number)
         self._check_signs_of_life(whole, weather, number, config)
-        self._check_counts(whole, number)
+        self._check_counts(whole, streams, number)
         for stream, audit in audits.items():
             self._check_calls(stream, printed, audit, weather, number, is_same=size == self._size())
             if printed.statuses.get(stream) == "INCOMPLETE" and not printed.killed:
@@ -498,7 +498,7 @@ class _Play:
         elif not is_daily and set(owed) - set(audit.given.owed) - broken:
             self._violate("owes what is not missing", stream, f"{words}: {owed}", number)
 
-    def _check_counts(self, whole: Printed, number: int) -> None:
+    def _check_counts(self, whole: Printed, streams: list[str], number: int) -> None:
         """Each state says how many records of its stream came since the state before it: the platform adds them up.
 
         After the end of a stream nothing new comes. Its last state can be repeated, as a sign of life.
@@ -524,6 +524,8 @@ class _Play:
                 status = message["trace"].get("stream_status") or {}
                 if status.get("status") in ("COMPLETE", "INCOMPLETE"):
                     ended.add(status["stream_descriptor"]["name"])
+        if strangers := (came.keys() | last.keys()) - set(streams):
+            self._violate("of a stream that is not read", min(strangers), f"{strangers}", number)
         if left := {stream: count for stream, count in came.items() if count}:
             self._violate("counts no records", next(iter(left)), f"{left} after the last state", number)
 
