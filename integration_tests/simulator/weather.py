@@ -28,12 +28,11 @@ from integration_tests.sandbox.seeded import digest
 
 from . import clock
 from .destination import HUGE_NUMBER
-from .history import BODIES, CHANGES, LIES, LISTS, STATISTICS, STATUSES, WIRE, Fault
+from .history import CHANGES, LIES, LISTS, STATISTICS, STATUSES, Fault
 
 Key = tuple[Any, ...]
 Asked = Mapping[str, Any]
 _STATUS_WORDS = ("204", "302", "410", "408", "425")
-_TRIED_TO_THE_END = {*STATUSES, *WIRE, *BODIES} - {"400", "401", "403", "404", "410"}
 # Dates are whole seconds, so a request can come a little early.
 _SECONDS_TOO_EARLY = 1.5
 PAGE_SIZES = {"batch_list": 100, "legacy_list": 100, "moengage_campaigns": 15, "moengage_stats": 10}
@@ -60,8 +59,6 @@ class Weather:
         self.hits: Counter[str] = Counter()
         self.hit_faults: list[Fault] = []
         self.hit_keys: set[Key] = set()
-        # What breaks for good, so that it is asked until all tries are used up.
-        self.broken: set[Key] = set()
         self.asked: Counter[Key] = Counter()
         self.over_limit = 0
         self.named_waits = 0.0
@@ -172,8 +169,6 @@ class Weather:
     def _hit(self, fault: Fault, key: Key = ()) -> None:
         self.hits[fault.cause] += 1
         self.hit_keys.add(key)
-        if key and fault.times is None and fault.kind in _TRIED_TO_THE_END:
-            self.broken.add(key)
         if fault not in self.hit_faults:
             self.hit_faults.append(fault)
 
