@@ -476,7 +476,7 @@ class _Play:
     def _was_owed_and_is_deleted(self, stream: str, weather: Weather) -> bool:
         deleted = any(fault.kind == "deleted_while_read" for fault in weather.hit_faults)
         owed = Promise.of(self.state.get(stream)).owed
-        return deleted and any(key[0] == ENDPOINTS_OF[stream][-1] and key[1:] in owed for key in weather.hit_keys)
+        return deleted and any(key[:1] == (ENDPOINTS_OF[stream][-1],) and key[1:] in owed for key in weather.hit_keys)
 
     def _check_the_others(self, stream: str, audit: Audit, weather: Weather, number: int) -> None:
         """If one campaign (for MoEngage a day) always fails, only it is missing: the state moves for all others."""
