@@ -115,7 +115,8 @@ def command_with(*, day: str | None = None, speed: float | None = None) -> list[
 
 
 # For tests that would mostly wait: a minute takes a second. The connector still decides on the same waits.
-FAST = command_with(speed=60)
+FAST_SPEED = 60.0
+FAST = command_with(speed=FAST_SPEED)
 
 
 def start(

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from integration_tests.conftest import STREAMS, World
-from integration_tests.process import FAST, command_with, run
+from integration_tests.process import FAST, FAST_SPEED, command_with, run
 from integration_tests.sandbox import PRIMARY_KEYS, Fault, Sandbox, make_account
 
 DAY = timedelta(days=1)
@@ -148,7 +148,7 @@ def test_a_week_of_daily_syncs_with_one_missed_asks_every_day_and_reads_the_look
                 sandbox.environment,
                 streams=STREAMS,
                 state=state,
-                executable=command_with(day=f"{today}T05:00:00", speed=60),
+                executable=command_with(day=f"{today}T05:00:00", speed=FAST_SPEED),
             )
             assert output.exit_code == 0, output.text[-3000:]
             asked = {

@@ -454,9 +454,10 @@ class _Play:
             told = " | ".join(message[:300] for name, message in printed.errors if name == stream)
             there = {campaign.token for app in self.account.apps[:1] for campaign in app.campaigns}
             listed = {campaign.id for campaign in self.account.moengage_campaigns}
+            a_token_is_gone = bool(set(self.tokens) - there)
             is_gone = {
-                "legacy_campaigns": bool(set(self.tokens) - there),
-                "legacy_campaign_stats": bool(set(self.tokens) - there),
+                "legacy_campaigns": a_token_is_gone,
+                "legacy_campaign_stats": a_token_is_gone,
                 # For MoEngage the sync fails only if none of the named campaigns is left.
                 "moengage_campaign_stats": bool(self.named) and not set(self.named) & listed,
             }
