@@ -1,4 +1,4 @@
-# `make demo` and `make test` need nothing but Python 3.10-3.13; `make image` needs docker, podman or buildah.
+# `make demo` and `make test` need Python 3.10 to 3.13 and a package index; `make image` needs docker, podman or buildah.
 PYTHON ?= python3
 BIN := .venv/bin
 DBT := cd dbt && DBT_TARGET_PATH=../build/dbt DBT_LOG_PATH=../build/dbt/logs ../.venv-dbt/bin/dbt --quiet
@@ -52,7 +52,7 @@ bench: venv  ## Compares the connector with other tools on the same work; writes
 calls: venv  ## Counts the calls of syncs of three accounts; writes docs/performance.md, takes ten minutes
 	$(BIN)/python -m benchmarks.calls
 
-simulate: venv  ## Plays random histories of accounts and syncs with faults; HISTORIES=10000 plays more, in less than two hours
+simulate: venv  ## Plays random histories of accounts and syncs with faults; HISTORIES=10000 plays more, in about an hour
 	$(BIN)/python -m integration_tests.simulator --histories $(or $(HISTORIES),100)
 
 mutants: venv  ## Changes the code in small ways, and lists the changes that no test notices; SAMPLE=40 makes only 40 of them
@@ -67,5 +67,5 @@ lock:  ## Writes requirements.lock: what the image installs, pinned with hashes,
 	build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes --no-config \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' setup.py -o requirements.lock
 
-clean:  ## Removes what was made
+clean:  ## Removes the environments, `build` and `mutants`
 	rm -rf .venv .venv-dbt build mutants

@@ -22,6 +22,7 @@ from benchmarks.syncing import command_for
 from integration_tests.accounts import ROOMY, SIZES, account_of
 from integration_tests.sandbox import PRIMARY_KEYS, Account, Sandbox
 from source_campaign_stats.settings.manifest import read_manifest
+from source_campaign_stats.vendors.batch import DAYS_KEPT
 
 # The connector keeps its budgets. Its clock runs faster, so that waiting for them takes little time.
 SPEED = 100
@@ -35,8 +36,8 @@ VENDORS = {
 STREAMS = tuple(stream for stream in PRIMARY_KEYS if stream != "legacy_transactional_stats")
 # A path of each vendor's statistics, to find its budget in the manifest.
 _PATHS = {"Batch CEP": "/2.10/", "Batch MEP": "/1.1/", "MoEngage": "/core-services/v1/campaign-stats"}
-# Defaults in days: how far back Batch is asked, and the lookbacks of a daily sync.
-_BATCH_REACH, _BATCH_LOOKBACK, _MOENGAGE_LOOKBACK = 178, 30, 7
+# Defaults in days.
+_BATCH_LOOKBACK, _MOENGAGE_LOOKBACK = 30, 7
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def windows_of(account: Account, read_until: date | None) -> tuple[Days, Days]:
     """The days that a sync has to ask of Batch CEP and of MoEngage."""
     yesterday = account.today - timedelta(days=1)
     if read_until is None:
-        floor = max(account.first_day, account.today - timedelta(days=_BATCH_REACH))
+        floor = max(account.first_day, account.today - timedelta(days=DAYS_KEPT))
         return Days(floor, yesterday), Days(account.first_day, yesterday)
     back = (read_until - timedelta(days=days) for days in (_BATCH_LOOKBACK, _MOENGAGE_LOOKBACK))
     batch, moengage = (Days(first, yesterday) for first in back)

@@ -23,7 +23,15 @@ TOGETHER = {
 # The groups that take longest begin first.
 LONGEST = ("databases", "image", "test_calls", "test_load", "test_demo")
 # Each test of these files can run in any worker: they share nothing.
-APART = ("test_faults.py", "test_host.py", "test_limits.py", "test_resuming.py", "test_sync.py", "test_way.py")
+APART = (
+    "test_faults.py",
+    "test_host.py",
+    "test_limits.py",
+    "test_resuming.py",
+    "test_secrets.py",
+    "test_sync.py",
+    "test_way.py",
+)
 
 
 def group_of(test: str) -> str:

@@ -73,18 +73,13 @@ def test_no_key_is_printed_when_the_certificate_or_the_proxy_is_refused(world: W
     ids=["line break", "number", "list", "group"],
 )
 def test_no_part_of_a_key_is_printed_when_it_was_pasted_wrongly(world: World, pasted: Any) -> None:
-    places = [
-        ("batch", "rest_api_key"),
-        ("batch_legacy", "rest_api_key"),
-        ("moengage", "api_key"),
-    ]
-    for group, name in places:
-        config = json.loads(json.dumps(world.config))
-        config[group][name] = pasted
-        for verb in ("check", "read"):
-            output = run(verb, config, world.sandbox.environment, streams=STREAMS, arguments=["--debug"])
-            for part in ("first-half-of-key", "second-half", "918273645546372819", "a-key-in-a-list", "key-in-a-group"):
-                assert part not in output.text, (verb, group, name)
+    for group, name in (("batch", "rest_api_key"), ("batch_legacy", "rest_api_key"), ("moengage", "api_key")):
+        world.config[group][name] = pasted
+    parts = ("first-half-of-key", "second-half", "918273645546372819", "a-key-in-a-list", "key-in-a-group")
+    for verb in ("check", "read"):
+        output = run(verb, world.config, world.sandbox.environment, streams=STREAMS, arguments=["--debug"])
+        assert output.text.count("REST API key") >= 2
+        assert [part for part in parts if part in output.text] == [], verb
 
 
 def test_the_key_of_an_app_pasted_with_a_line_break_is_not_printed(world: World) -> None:
@@ -126,26 +121,23 @@ def test_no_state_holds_a_key(world: World) -> None:
 
 
 @pytest.mark.parametrize("key", ["live/key+77=", 'live"key\\77', "live%2Fkey?77", "live&key<77>~!'()*"])
-@pytest.mark.parametrize("arguments", [[], ["--debug"]], ids=["", "debug"])
-def test_a_key_with_characters_that_a_url_or_json_escapes_is_not_printed(
-    world: World, key: str, arguments: list[str]
-) -> None:
+def test_a_key_with_characters_that_a_url_or_json_escapes_is_not_printed(world: World, key: str) -> None:
     world.config["batch"]["rest_api_key"] = f"cep-{key}"
     world.config["batch_legacy"]["rest_api_key"] = f"mep-{key}"
     world.config["batch_legacy"]["apps"][0]["api_key"] = key
     world.config["moengage"]["api_key"] = f"moe-{key}"
     spelt = {key, quote(key), quote(key, safe=""), quote_plus(key), json.dumps(key)[1:-1], quote(quote(key, safe=""))}
     for verb in ("check", "read"):
-        output = run(verb, world.config, world.sandbox.environment, streams=STREAMS, arguments=arguments)
+        output = run(verb, world.config, world.sandbox.environment, streams=STREAMS, arguments=["--debug"])
         assert [text for text in spelt | {text.lower() for text in spelt} if text in output.text] == []
         assert world.sandbox.calls("legacy_list") or verb == "check"
 
 
-@pytest.mark.parametrize("name", ["project_key", "rest_key", "remark"])
-def test_a_key_typed_into_an_unknown_setting_is_not_printed(world: World, name: str) -> None:
-    world.config["batch"][name] = "k3y-of-nobody-0815"
+def test_a_key_typed_into_an_unknown_setting_is_not_printed(world: World) -> None:
+    world.config["batch"] |= dict.fromkeys(("project_key", "rest_key", "remark"), "k3y-of-nobody-0815")
     world.config["moengag"] = {"api_key": "k3y-of-nobody-0815"}
     for verb in ("check", "read"):
         output = run(verb, world.config, world.sandbox.environment, streams=STREAMS, arguments=["--debug"])
+        assert "remark" in output.text
         assert "k3y-of-nobody-0815" not in output.text
         assert not world.sandbox.requests

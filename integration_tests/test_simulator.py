@@ -183,7 +183,7 @@ def test_a_complete_sync_that_still_owes_a_campaign_is_a_fault() -> None:
     ],
 )
 def test_a_connector_broken_on_purpose_is_noticed(sabotage: str, turn: str, kind: str) -> None:
-    """In the history that fits; CONTRIBUTING.md says how many histories it takes from a random seed on."""
+    """In the history that fits."""
     (played,) = answers({"seed": FIRST.index(turn)}, broken_by=SABOTAGE + sabotage)
     assert kind in [violation["kind"] for violation in played["violations"]], played["violations"]
 

@@ -543,6 +543,11 @@ def spellings(config: Mapping[str, Any], specification: Mapping[str, Any]) -> li
     return secrets.spellings(config, specification, VENDORS)
 
 
+def vendor_groups(specification: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The groups of settings that belong to a vendor, by name; each is a choice between not used and read."""
+    return {name: schema for name, schema in specification["properties"].items() if "oneOf" in schema}
+
+
 def schema_of(stream: str) -> dict[str, Any]:
     schema: dict[str, Any] = json.loads((PACKAGE / "schemas" / f"{stream}.json").read_text(encoding="utf-8"))
     return schema

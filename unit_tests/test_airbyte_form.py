@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import requests_mock as requests_mocking
 
-from source_campaign_stats.settings.specification import required_of, settings_of, vendor_groups
+from source_campaign_stats.settings.specification import required_of, settings_of
 from unit_tests.airbyte_form import Form
 from unit_tests.builders import (
     IOS_KEY,
@@ -22,6 +22,7 @@ from unit_tests.builders import (
     complaint,
     discover,
     read,
+    vendor_groups,
 )
 
 WRITTEN = ConfigBuilder().with_batch().with_legacy().with_moengage().build()

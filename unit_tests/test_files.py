@@ -296,7 +296,7 @@ def test_an_output_that_is_not_there_is_reported(folder: Folder) -> None:
         (["check", f"--confg={KEY}"], "no option --confg. Did you mean --config?"),
         (["check", "--config", "c", KEY], "There is 1 argument too many."),
         (["check", "--config", '{"a":', f'"{KEY}"', "}"], "There are 2 arguments too many."),
-        (["check", "--config", "a", "--config", KEY], "The option --config stands twice."),
+        (["check", "--config", "a", "--config", KEY], "The option --config is given twice."),
         (["check", "--manifest-path", KEY, "--config", "c"], "no option --manifest-path."),
         (["check", f"--{KEY}", "x"], "1 argument too many"),
         (["check", f"--debug={KEY}", "--config", "c"], "an argument that this command does not take"),

@@ -16,6 +16,7 @@ from source_campaign_stats.settings.manifest import read_manifest
 from source_campaign_stats.sync.lists import ListReader
 from source_campaign_stats.sync.slices import SliceReader
 from source_campaign_stats.vendors import VENDORS
+from source_campaign_stats.vendors.batch import DAYS_KEPT
 from unit_tests.builders import IOS_KEY, LOGGER, ConfigBuilder, app, read
 
 STREAMS = {
@@ -220,3 +221,9 @@ def test_progress_is_estimated_with_the_budgets_of_the_manifest() -> None:
     for stream, path in paths.items():
         limit = rates[path]["limit"] if stream != "orchestration_stats" else 3
         assert (paces[stream].calls, f"PT{paces[stream].seconds:g}S") == (limit, rates[path]["interval"]), stream
+
+
+def test_check_knows_how_far_back_batch_is_asked() -> None:
+    begins = read_manifest()["definitions"]["batch"]["orchestration_stats"]["incremental_sync"]["start_datetime"]
+
+    assert begins["min_datetime"] == f"{{{{ day_delta(-{DAYS_KEPT}, '%Y-%m-%d') }}}}"

@@ -6,8 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from source_campaign_stats.settings.specification import required_of, settings_of, vendor_groups
-from unit_tests.builders import ConfigBuilder, cleaned, complaint
+from source_campaign_stats.settings.specification import required_of, settings_of
+from unit_tests.builders import ConfigBuilder, cleaned, complaint, vendor_groups
 
 SECRETS = {"batch.rest_api_key", "batch_legacy.rest_api_key", "batch_legacy.apps[].api_key", "moengage.api_key"}
 CONTRACT = {

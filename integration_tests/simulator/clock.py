@@ -21,7 +21,6 @@ import gevent.monkey
 from freezegun.api import FrozenDateTimeFactory
 from gevent.libev.corecext import loop as LibevLoop  # noqa: N812
 
-real_seconds = time.perf_counter
 cpu_seconds = time.process_time
 
 

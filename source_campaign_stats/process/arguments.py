@@ -75,7 +75,7 @@ class _Once(argparse.Action):
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
     ) -> None:
         if getattr(namespace, self.dest) is not None:
-            parser.error(f"The option {option_string} stands twice.")
+            parser.error(f"The option {option_string} is given twice.")
         setattr(namespace, self.dest, values)
 
 

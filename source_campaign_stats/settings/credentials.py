@@ -26,7 +26,7 @@ def not_a_key(text: str, schema: Schema) -> str | None:
     if text[0] in _QUOTATION_MARKS or text[-1] in _QUOTATION_MARKS:
         return "stands in quotation marks. Enter it without them."
     if text in schema.get("examples", ()) or _PLACEHOLDER.search(text):
-        return "is a placeholder that nothing was put in for. Enter the value itself."
+        return "is a placeholder, not a value. Enter the value itself."
     if _PREFIX.match(text):
         return 'begins with a word that is not part of it, like "Bearer". Enter only what follows.'
     if "://" in text or re.fullmatch(r"[^@\s]+@[^@\s]+\.[a-z]+", text):

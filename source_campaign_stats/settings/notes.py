@@ -21,7 +21,7 @@ def warnings(config: Mapping[str, Any], cleaned: Mapping[str, Any], specificatio
         sign, hours = zone.groups()
         side, other_side, other = ("behind", "ahead of", "-") if sign == "+" else ("ahead of", "behind", "+")
         yield (
-            f"The time zone {cleaned['timezone']} is {hours} h {side} UTC: the sign in these names is turned round. If "
+            f"The time zone {cleaned['timezone']} is {hours} h {side} UTC: the sign in these names is reversed. If "
             f"you are {hours} h {other_side} UTC, enter Etc/GMT{other}{hours}, or better the name of a place."
         )
 

@@ -7,11 +7,6 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 
-def vendor_groups(specification: Schema) -> dict[str, Schema]:
-    """The groups of settings that belong to a vendor, by name; each is a choice between not used and read."""
-    return {name: schema for name, schema in specification["properties"].items() if "oneOf" in schema}
-
-
 def settings_of(schema: Schema) -> dict[str, Schema]:
     """The settings of a group, of all its choices; the property that makes the choice is left out.
 

@@ -33,6 +33,8 @@ _TIMESTAMPS = ("created_date", "start_time", "end_time")
 # What a day has beside its metrics.
 _NO_METRICS = {"date", "platform", "versions", "message_steps"}
 _MOST_EMPTY_PAGES = 20
+# The manifest's `min_datetime` says it to the CDK.
+DAYS_KEPT = 178
 # Rows of a send can be dated a day early (time zones) and up to 4 days late (local-time sends, warm-up).
 _BEFORE_START = timedelta(days=1)
 _AFTER_SENDING = timedelta(days=4)
@@ -318,7 +320,7 @@ def _complaints(settings: Settings) -> Iterator[str]:
 
 def _first_sync(settings: Settings, days: int) -> str:
     return (
-        f"Batch: one request for each orchestration that can have numbers in the last {min(days, 178)} days; "
+        f"Batch: one request for each orchestration that can have numbers in the last {min(days, DAYS_KEPT)} days; "
         f"1,000 of them take about {in_words(_paces(settings)['orchestration_stats'].seconds_for(1000))}."
     )
 
