@@ -320,6 +320,15 @@ def test_at_most_fifty_new_names_are_learnt() -> None:
     assert len(columns.as_sent.added) == 50
 
 
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.sampled_from(["a`b", "a", 'a"b'])))
+def test_new_names_with_any_characters_arrive(names: list[str]) -> None:
+    """The reading of a name that msgspec does not take never ended."""
+    columns = Columns(schema_of("orchestration_stats"), {"platforms": "platform"})
+
+    for name in [*names, *names]:
+        assert fitted(json.dumps({"sent": 1, f"new {name}": 2}), columns) == {"sent": 1, f"new {name}": 2}
+
+
 def test_a_record_that_fits_as_it_is_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sync of 1,000,000 rows is common, and reading exactly takes four times as long."""
     monkeypatch.setattr("source_campaign_stats.vendors.fitting.exactly", lambda text: pytest.fail("read again"))

@@ -180,7 +180,10 @@ class Audit:
         self._days = {key: day_of(table.stream, key) for key in truth}
         self._campaigns = {key: campaign_of(table.stream, key) for key in truth}
         self._asked_for = set(asked_for)
-        self.daily = {key: number for key in truth if window[0] <= self._days[key] <= window[1]}
+        # On the same day a resumed sync asks only the rest. What changed since comes with the next daily sync.
+        is_same_day = bool(self.given.under_way and self.given.under_way[1] >= self.last)
+        asked = {key: number for key in truth if window[0] <= self._days[key] <= window[1]}
+        self.daily = {} if is_same_day else asked
         self.rest: dict[RowKey, int] = {}
         self._made: dict[tuple[bool, ...], dict[RowKey, int]] = {}
         if self.given.under_way:

@@ -74,6 +74,7 @@ SCENARIOS: dict[str, Callable[[History], History]] = {
     "setting off": _setting("off", "moengage"),
     "setting catalog": _setting("catalog", "statistics"),
     "killed half-way": _half_way(Step(kept=80), Step(days=0)),
+    "killed half-way, then restated": _half_way(Step(kept=80), Step(days=0, restated=3, new_days=True)),
     "killed half-way, twice": _half_way(Step(kept=75), Step(kept=70), Step(newcomers=True)),
     "killed half-way, before midnight": _half_way(Step(kept=80, minute=1439), Step(days=1, minute=5, kept=80), Step()),
     "refused, then heals": _one_refused(Step(), Step(), Step()),

@@ -89,30 +89,36 @@ class _AsSent:
         self._schema, self._names = schema, names
         self.added: frozenset[str] = frozenset()
         self._lock = Lock()
-        self._decoder = self._made()
+        self._decoder = self._made(self.added)
 
     def read(self, text: msgspec.Raw) -> Item:
         """An object all of whose values fit; raises `msgspec.ValidationError` if one does not."""
         while True:
+            decoder = self._decoder
             try:
-                return msgspec.to_builtins(self._decoder.decode(text))  # type: ignore[no-any-return]
+                return msgspec.to_builtins(decoder.decode(text))  # type: ignore[no-any-return]
             except msgspec.ValidationError as error:
                 unknown = _UNKNOWN.search(str(error))
-                if not unknown or not self._learns(unknown[1]):
+                if not unknown or not self._learns(unknown[1], decoder):
                     raise
 
-    def _learns(self, name: str) -> bool:
+    def _learns(self, name: str, failed: msgspec.json.Decoder[Any]) -> bool:
+        """Whether there is another decoder now than the one that failed."""
         with self._lock:
-            if name not in self.added:
-                # The schema's own name would come out as the column without being compared with it.
-                if name in self._names or len(self.added) == _NAMES_LEARNT:
-                    return False
+            if self._decoder is not failed:
+                return True
+            # The schema's own name would come out as the column without being compared with it. msgspec tells a name
+            # with a backtick only in part, so it can be one that was learnt.
+            if name in self._names or name in self.added or len(self.added) == _NAMES_LEARNT:
+                return False
+            # msgspec makes no type with a quote, a backslash or a control character in a name.
+            with suppress(ValueError):
+                self._decoder = self._made(self.added | {name})
                 self.added |= {name}
-                self._decoder = self._made()
-        return True
+            return self._decoder is not failed
 
-    def _made(self) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(_type_as_sent(self._schema, self._names, self.added))
+    def _made(self, added: Set[str]) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(_type_as_sent(self._schema, self._names, added))
 
 
 def fitted(texts: Sequence[msgspec.Raw], shape: Shape, columns: Columns) -> Iterable[Item]:
