@@ -4,6 +4,7 @@ import difflib
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from airbyte_cdk.models import (
@@ -100,14 +101,18 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         self.raise_for_configuration()
         for line in first_sync(self._settings, VENDORS):
             LOGGER.info(line)
+        # One factory, so that all requests of a check share the budget of their vendor.
+        factory = self._with_budget(
+            CampaignStatsComponentFactory(output=OutputQueue(), ask_once=True, named_ids=self._named_ids)
+        )
         status = connection_status(
             [
                 (self._titles[vendor.name], probe)
                 for vendor in self._vendors_read
                 for probe in vendor.probes(self._settings[vendor.name], today(self._settings))
             ],
-            self._impatient_requester_of,
-            self._look_up_ids if self._named_ids else None,
+            partial(self._impatient_requester_of, factory),
+            partial(self._look_up_ids, factory) if self._named_ids else None,
         )
         if status.message:
             status.message = redact(status.message, self._secrets)
@@ -119,7 +124,8 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
         """New streams at each call, because a stream keeps what was listed and read in one sync."""
-        return self._streams(CampaignStatsComponentFactory(output=OutputQueue()))
+        self.raise_for_configuration()
+        return self._streams(self._with_budget(CampaignStatsComponentFactory(output=OutputQueue())))
 
     def read(
         self,
@@ -135,16 +141,20 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         states = self._state or state or []
         raise_for_foreign_states(states, self._names_of_all_streams())
         output = OutputQueue()
-        factory = CampaignStatsComponentFactory(
-            output=output,
-            states=ConnectorStateManager(state=states),
-            at_once=slices_at_once(self._settings["num_workers"], self._number_of_statistics),
-            as_lines=self._as_lines,
-            catalog=self._catalog or catalog,
-            named_ids=self._named_ids,
-            paces=self._paces,
-        )
         wanted = [item.stream.name for item in catalog.streams]
+        # A broken state of a stream that is not read disturbs nothing.
+        read = [state for state in states if state.stream and state.stream.stream_descriptor.name in wanted]
+        factory = self._with_budget(
+            CampaignStatsComponentFactory(
+                output=output,
+                states=ConnectorStateManager(state=read),
+                at_once=slices_at_once(self._settings["num_workers"], self._number_of_statistics),
+                as_lines=self._as_lines,
+                catalog=self._catalog or catalog,
+                named_ids=self._named_ids,
+                paces=self._paces,
+            )
+        )
         streams = [stream for stream in self._streams(factory) if stream.name in wanted]
         workers = factory.create_component(
             ConcurrencyLevel, self.resolved_manifest["concurrency_level"], self._settings
@@ -198,15 +208,16 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         paces = [vendor.paces(self._settings[vendor.name]) for vendor in self._vendors_read]
         return {stream: pace for of_vendor in paces for stream, pace in of_vendor.items()}
 
-    def _look_up_ids(self) -> None:
+    def _look_up_ids(self, factory: CampaignStatsComponentFactory) -> None:
         """Reports ids that no list has, as a sync does."""
-        factory = CampaignStatsComponentFactory(output=OutputQueue(), ask_once=True, named_ids=self._named_ids)
         self._streams(factory)
         raise_for_unknown_ids(map(factory.lookup_of, self._named_ids), [], may_ask=True)
 
-    def _streams(self, factory: CampaignStatsComponentFactory) -> list[AbstractStream]:
-        self.raise_for_configuration()
+    def _with_budget(self, factory: CampaignStatsComponentFactory) -> CampaignStatsComponentFactory:
         factory.set_api_budget(self.resolved_manifest["api_budget"], self._settings)
+        return factory
+
+    def _streams(self, factory: CampaignStatsComponentFactory) -> list[AbstractStream]:
         definitions = self._configured_streams().values()
         return [factory.create_component(DeclarativeStream, item, self._settings) for item in definitions]
 
@@ -219,10 +230,9 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             for stream in group["streams"]
         }
 
-    def _impatient_requester_of(self, stream: str) -> HttpRequesterComponent:
+    def _impatient_requester_of(self, factory: CampaignStatsComponentFactory, stream: str) -> HttpRequesterComponent:
         """A requester that asks once and does not wait long: the waits of a sync are longer than a check may take."""
         definition = {**self._configured_streams()[stream]["retriever"]["requester"], **TIMEOUTS}
-        factory = CampaignStatsComponentFactory(output=OutputQueue(), ask_once=True)
         requester: HttpRequesterComponent = factory.create_component(
             HttpRequester, definition, self._settings, name=stream
         )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 from airbyte_cdk.models import Status
+from airbyte_cdk.sources.streams.call_rate import MovingWindowCallRatePolicy
 
 import source_campaign_stats.http.check
 from unit_tests.builders import (
@@ -57,6 +58,19 @@ def test_one_small_request_is_sent_for_each_credential(cep: BatchCep, legacy: Ba
     assert not cep.stats.asked
     assert not legacy.stats.asked
     assert not moengage.list.asked
+
+
+def test_the_look_up_of_ids_keeps_the_budget_that_the_probes_use(
+    cep: BatchCep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cep.with_orchestrations(orchestration("o1"))
+    used: list[MovingWindowCallRatePolicy] = []
+    monkeypatch.setattr(MovingWindowCallRatePolicy, "try_acquire", lambda policy, *_, **__: used.append(policy))
+
+    check(ConfigBuilder().with_batch(skip_orchestration_ids=["o1"]).build())
+
+    assert len(cep.list.asked) == len(used) == 2, "the probe and the list"
+    assert used[0] is used[1]
 
 
 def test_a_configured_campaign_is_asked_for_alone(moengage: MoEngage) -> None:

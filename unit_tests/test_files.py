@@ -273,6 +273,21 @@ def test_the_last_state_of_each_stream_is_taken_even_from_an_output_that_was_cut
     assert states == {"a": {"date": "2026-11-03"}, "b": {"date": "2026-11-02"}}
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_a_state_that_holds_a_line_separator_is_taken(folder: Folder, separator: str) -> None:
+    """The name of an app may have one."""
+    for day, owed in (("2026-11-01", []), ("2026-11-02", [[f"Shop{separator}iOS", "token", "2026-11-01"]])):
+        stream = {"stream_descriptor": {"name": "a"}, "stream_state": {"date": day, "owed": owed}}
+        state = {"type": "STATE", "state": {"type": "STREAM", "stream": stream}}
+        with (folder.path / "out").open("a", encoding="utf-8", newline="") as out:
+            out.write(json.dumps(state, ensure_ascii=False) + "\n")
+
+    folder.put("state", made("state", str(folder.path / "out")))
+
+    [state] = folder.read().state
+    assert state["stream"]["stream_state"]["owed"] == [[f"Shop{separator}iOS", "token", "2026-11-01"]]
+
+
 @pytest.mark.parametrize("command", ["catalog", "state"])
 @pytest.mark.parametrize("text", ["", "x", lines(LOG), '{"type": "STATE"}', '{"type": "CATALOG"}'])
 def test_an_output_without_the_right_messages_is_reported(folder: Folder, command: str, text: str) -> None:

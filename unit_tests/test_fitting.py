@@ -452,12 +452,27 @@ def test_a_leaf_whose_metrics_say_nothing_has_no_performance_stats() -> None:
             '"platforms.sent" holds the text "x"',
         ),
         (lambda: legacy_rows({**legacy_day("2026-11-20"), "versions": "x"}), '"versions" holds the text "x" where an'),
-        (lambda: moengage_rows(performance_stats=5), '"performance_stats" holds 5 where an object'),
-        (lambda: moengage_rows(performance_stats={"sent": [5]}), '"sent" holds an array where a whole number'),
-        (lambda: moengage_rows(delivery_funnel=[5]), '"delivery_funnel" holds an array where an object'),
-        (lambda: moengage_rows(conversion_goal_stats=[5]), '"conversion_goal_stats" holds an array where an object'),
-        (lambda: moengage_rows(conversion_goal_stats={"Goal": 5}), '"conversion_goal_stats" holds 5 where an object'),
-        (lambda: moengage_rows(failure_breakdown={"Bounced": "x"}), '"failure_breakdown.count" holds the text "x"'),
+        (lambda: moengage_rows(performance_stats=5), '"performance_stats" holds 5 for the campaign c1 where an object'),
+        (
+            lambda: moengage_rows(performance_stats={"sent": [5]}),
+            '"sent" holds an array for the campaign c1 where a whole number',
+        ),
+        (
+            lambda: moengage_rows(delivery_funnel=[5]),
+            '"delivery_funnel" holds an array for the campaign c1 where an object',
+        ),
+        (
+            lambda: moengage_rows(conversion_goal_stats=[5]),
+            '"conversion_goal_stats" holds an array for the campaign c1 where an object',
+        ),
+        (
+            lambda: moengage_rows(conversion_goal_stats={"Goal": 5}),
+            '"conversion_goal_stats" holds 5 for the campaign c1 where an object',
+        ),
+        (
+            lambda: moengage_rows(failure_breakdown={"Bounced": "x"}),
+            '"failure_breakdown.count" holds the text "x" for the campaign c1',
+        ),
     ],
 )
 def test_what_does_not_fit_a_breakdown_is_reported(rows: Callable[[], Any], told: str) -> None:

@@ -1,6 +1,7 @@
 """What an answer must look like, what is asked again, and how long is waited."""
 
 import email.utils
+import json
 import time
 from typing import Any
 
@@ -310,10 +311,14 @@ def test_an_error_of_the_vendor_that_comes_as_200_is_quoted() -> None:
     assert 'Batch said: "quota is used up"' in str(resolution.error_message)
 
 
-def test_a_long_text_of_a_vendor_is_cut() -> None:
-    resolution = decision(response(f'{{"error": "{"x" * 301}"}}', 500))
+def test_a_long_text_of_a_vendor_is_cut_at_a_whole_word() -> None:
+    """The start of a key that stands at the cut would not be masked."""
+    words = "no access " * 29
 
-    assert f": {'x' * 300})" in str(resolution.error_message)
+    for text, shown in ((words + "x" * 10, words + "x" * 10), (words + "live-key-0815", words + "…"), ("x" * 301, "…")):
+        resolution = decision(response(json.dumps({"error": text}), 500))
+
+        assert f": {shown})" in str(resolution.error_message)
 
 
 def test_only_texts_are_quoted_as_the_words_of_a_vendor() -> None:

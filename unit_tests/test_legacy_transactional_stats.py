@@ -425,7 +425,21 @@ def test_check_asks_no_more_groups_than_the_vendor_allows_in_its_time(
 
     assert status.status.value == "SUCCEEDED"
     assert len(legacy.windows_asked) == 40
-    assert "40 of the 200 transactional groups" in caplog.text
+    assert "asks for 1 of the 1 apps and 40 of the 200 transactional groups" in caplog.text
+
+
+@pytest.mark.parametrize(("apps", "groups_asked"), [(9, 40), (11, 39), (50, 0), (70, 0)])
+def test_a_check_asks_at_most_fifty_apps_and_groups(legacy: BatchLegacy, apps: int, groups_asked: int) -> None:
+    named = [f"group {number}" for number in range(60)]
+    for group in named:
+        legacy.with_group(group)
+    others = [app(f"app {number}", f"live-key-{number:03}") for number in range(1, apps)]
+
+    status = check(config(groups("iOS", IOS_KEY, *named), *others))
+
+    assert status.status.value == "SUCCEEDED"
+    assert len(legacy.list.asked) == min(apps, 50)
+    assert len(legacy.windows_asked) == groups_asked
 
 
 def test_check_says_what_a_first_sync_of_the_groups_costs(

@@ -431,6 +431,14 @@ def test_a_state_that_this_connector_never_wrote_is_reported(http: requests_mock
     assert http.call_count == 0
 
 
+def test_a_broken_state_of_a_stream_that_is_not_read_disturbs_no_other(cep: BatchCep) -> None:
+    cep.with_orchestrations(orchestration("o1"))
+
+    sync = read(BATCH, "orchestrations", state={"orchestration_stats": {"date": "2036-01-01"}}).succeeded()
+
+    assert len(sync.records("orchestrations")) == 1
+
+
 @pytest.mark.parametrize(
     "state",
     [

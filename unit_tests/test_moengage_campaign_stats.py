@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import re
 from collections import Counter
 from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
+from source_campaign_stats.vendors.moengage import leaves
 from unit_tests.builders import (
     MAINTENANCE,
     NULL,
@@ -187,6 +189,23 @@ def test_a_campaign_that_left_while_the_day_was_read_does_not_count_for_another_
 
     assert {"c10", "c11"} <= {*ids(sync)}
     assert [wait for wait in waits if wait in (2, 4)] == [2, 4]
+
+
+def test_a_campaign_that_left_between_two_readings_does_not_count_for_another_that_is_hidden(
+    moengage: MoEngage,
+) -> None:
+    """c11 is hidden in two readings; c00 leaves between them, so that both together have as many as the total says."""
+    names = [f"c{number:02}" for number in range(12)]
+    lists = [names[:11], names[:11], names[1:11], names[1:11], names[1:], names[1:]]
+
+    def say(asked: Asked) -> Answer:
+        number, offset = len(moengage.stats.asked), asked.body.get("offset", 0)
+        data = {name: moengage_campaign_stats() for name in lists[number - 1][offset : offset + 10]}
+        return Answer(moengage_answer(data, total=12 if number <= 2 else 11, page=offset // 10 + 1, pages=2))
+
+    moengage.stats._say = say
+
+    assert "c11" in ids(read(LAST_DAY.build(), STREAM).succeeded())
 
 
 def test_with_ids_a_total_that_counts_campaigns_without_numbers_costs_no_extra_call(moengage: MoEngage) -> None:
@@ -518,6 +537,60 @@ def test_a_leaf_that_comes_twice_with_the_same_numbers_is_one(moengage: MoEngage
     total = "ALL_PLATFORMS / all_locales / all_variations"
 
     assert counted(moengage, element(total, "ios / en / A"), element(total)) == [total]
+
+
+def test_a_leaf_that_comes_twice_with_its_numbers_in_another_order_is_one(moengage: MoEngage) -> None:
+    first, second = moengage_campaign_stats(), moengage_campaign_stats()
+    [leaf] = [details for _, details in leaves(second)][:1]
+    leaf["performance_stats"] = dict(reversed(leaf["performance_stats"].items()))
+    moengage.every_day = {"c1": [*first, *second]}
+
+    sync = read(LAST_DAY.build(), STREAM).succeeded()
+
+    assert len(moengage.stats.asked) == 1
+    assert len(sync.records(STREAM)) == len([*leaves(first)])
+
+
+ODD = {
+    "platform": ([{"platform": {"ios": {}}}], "platforms"),
+    "a list": ([{"platforms": [{"locales": {}}]}], "platforms"),
+    "no locales": ([{"platforms": {"ios": {"variations": {"A": {"performance_stats": {"sent": 1}}}}}}], "locales"),
+    "no variations": ([{"platforms": {"ios": {"locales": {"en": {"performance_stats": {"sent": 1}}}}}}], "variations"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_campaign_that_is_nested_in_another_way_is_not_read_as_one_without_rows(
+    moengage: MoEngage, name: str
+) -> None:
+    elements, missing = ODD[name]
+    moengage.every_day = {"c1": moengage_campaign_stats(), "c2": elements}
+
+    sync = read(LAST_DAY.build(), STREAM)
+
+    [message] = sync.errors_of(STREAM)
+    assert re.search(f'"{missing}" holds an (object|array) for the campaign c2 where an object', message)
+    assert sync.state(STREAM) == {}
+
+
+@pytest.mark.parametrize("nothing", [None, {}, []], ids=str)
+def test_a_campaign_may_have_no_platform_locale_or_variation(moengage: MoEngage, nothing: Any) -> None:
+    moengage.every_day = {
+        "c1": [{"platforms": nothing}, {}],
+        "c2": [{"platforms": {"ios": nothing, "web": {"locales": nothing}}}],
+        "c3": [{"platforms": {"ios": {"locales": {"en": nothing, "fr": {"variations": nothing}}}}}],
+        "c4": moengage_campaign_stats(),
+    }
+
+    assert {*ids(read(LAST_DAY.build(), STREAM).succeeded())} == {"c4"}
+
+
+def test_a_value_that_does_not_fit_is_told_with_its_campaign(moengage: MoEngage) -> None:
+    moengage.with_stats("c1").with_stats("c2", performance_stats={"sent": "-"})
+
+    [message] = read(LAST_DAY.build(), STREAM).errors_of(STREAM)
+
+    assert 'The column "sent" holds the text "-" for the campaign c2 where a whole number belongs.' in message
 
 
 def test_a_leaf_that_comes_twice_with_other_numbers_is_a_contradiction(moengage: MoEngage) -> None:

@@ -15,13 +15,15 @@ from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, Res
 from source_campaign_stats.http.answers import decoded, documented_type, read
 from source_campaign_stats.http.tries import SECONDS_OF_DOUBT, Tries, tries_of
 from source_campaign_stats.http.way import broken_way
-from source_campaign_stats.output.errors import ItemRefusedError
+from source_campaign_stats.output.errors import ItemRefusedError, shortened
 
 _ANYTHING = msgspec.json.Decoder()
 _AGAIN = (ResponseAction.RETRY, ResponseAction.RATE_LIMITED)
 
 # All tries of a request together take at most this long. After that the vendor counts as down.
 _SECONDS_ON_THE_WAY = 100.0
+# Of what a vendor says about an error.
+_LONGEST_WORDS = 300
 # Believed at once: they are about the key or the account. If one campaign is asked, `about_the_account` decides.
 _FINAL = (401, 403)
 
@@ -182,4 +184,4 @@ def _words_of_vendor(response: requests.Response) -> str:
     if not isinstance(told, dict):
         return ""
     words = (told.get(name) for name in ("error", "error_message", "message", "title", "description"))
-    return ", ".join(word for word in words if isinstance(word, str) and word)[:300]
+    return shortened(", ".join(word for word in words if isinstance(word, str) and word), _LONGEST_WORDS)

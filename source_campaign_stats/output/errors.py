@@ -1,5 +1,6 @@
 """The errors of this connector: each tells a person what happened and what to do."""
 
+import re
 from typing import Any
 
 import requests
@@ -32,14 +33,17 @@ class SaidLastError(AirbyteTracedException):
 
 
 class UnfitValueError(AirbyteTracedException):
-    """A value of an answer that can't be made to fit its column. The code that catches it adds which record it is.
+    """A value of an answer that can't be made to fit its column, of one campaign if that is known.
 
+    The code that catches it adds which slice it is.
     Example: `UnfitValueError("versions.sent", "many", "a whole number")` says `The column "versions.sent" holds the
     text "many" where a whole number belongs.`
     """
 
-    def __init__(self, column: str, value: Any, wanted: str) -> None:
-        message = f'The column "{column}" holds {_shown(value)} where {wanted} belongs.'
+    def __init__(self, column: str, value: Any, wanted: str, campaign: str = "") -> None:
+        self.column, self.value, self.wanted = column, value, wanted
+        held = f"{_shown(value)} for the campaign {campaign}" if campaign else _shown(value)
+        message = f'The column "{column}" holds {held} where {wanted} belongs.'
         super().__init__(message=message, internal_message=message, failure_type=FailureType.transient_error)
 
 
@@ -106,9 +110,14 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):
-        return f'the text "{_cut(value)}"'
-    return str(value).lower() if isinstance(value, bool) else _cut(repr(value))
+        return f'the text "{shortened(value, _LONGEST_QUOTATION)}"'
+    digits = str(value).lower() if isinstance(value, bool) else repr(value)
+    return digits if len(digits) <= _LONGEST_QUOTATION else f"{digits[:_LONGEST_QUOTATION]}…"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_QUOTATION else f"{text[:_LONGEST_QUOTATION]}…"
+def shortened(text: str, most: int) -> str:
+    """Whole words of a text, at most so many characters: half a key would not be masked.
+
+    Example: `shortened("no access for key-0815", 18)` -> `no access for …`.
+    """
+    return text if len(text) <= most else re.sub(r"\S*$", "…", text[:most], count=1)

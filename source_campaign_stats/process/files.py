@@ -36,7 +36,8 @@ def content_of(path: str, option: str) -> Any:
 
 def messages_in(text: str) -> list[dict[str, Any]] | None:
     """The messages of a command's output, one a line; None for a text that is no such output."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    # `splitlines` also splits at characters that a name may have, such as U+2028.
+    lines = [line for line in text.split("\n") if line.strip()]
     messages = list(_messages(lines))
     # The last line of an output that was cut off is half a message.
     return messages if messages and len(messages) >= len(lines) - 1 else None

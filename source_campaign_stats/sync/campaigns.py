@@ -36,9 +36,13 @@ class CampaignRouter(PartitionRouter):
         `name` (None for a campaign that a person named) and `created`.
         """
 
-    def still_exist(self, keys: Collection[Key]) -> set[Key]:
-        """Which of the campaigns exist now, whatever their statistics say."""
+    def exist(self, keys: Collection[Key]) -> set[Key]:
+        """Which of the campaigns exist, whatever their statistics and the settings say."""
         return set(keys)
+
+    def still_exist(self, keys: Collection[Key]) -> set[Key]:
+        """Which of the campaigns exist now."""
+        return self.exist(keys)
 
     def stream_slices(self) -> Iterable[StreamSlice]:
         raise NotImplementedError("CampaignCursor asks for slices_within(window)")

@@ -7,7 +7,7 @@ import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, cast
 
@@ -31,10 +31,10 @@ LOGGER = logging.getLogger("airbyte")
 
 # A state of another time zone or clock can be ahead by this much.
 _DAYS_AHEAD = timedelta(days=2)
-# After a sync that died, the next one asks at most this much again, unless the last state was too large.
+# After a sync that died, the next one asks at most this much again, and campaigns that did not fit into the state.
 _CAMPAIGNS_BETWEEN_STATES = 50
 _SECONDS_BETWEEN_STATES = 60
-# A larger state is not printed, because a platform may not keep it.
+# A platform may not keep a larger state.
 _BYTES_OF_A_STATE = 16_000
 
 
@@ -331,19 +331,23 @@ class CampaignCursor(StatisticsCursor):
     def _slices_within(self, window: Window) -> list[StreamSlice]:
         """The slices of a window, in the order of their campaigns; one that is owed begins with its own first day."""
         try:
-            slices = self._router.slices_within(window, self._owed.keys())
+            slices = {key_of_slice(one): one for one in self._router.slices_within(window, self._owed.keys())}
+            unlisted = self._owed.keys() - slices.keys()
+            # Nothing else remembers what is owed, and one reading of a list can lack a campaign.
+            if (unlisted := unlisted - self._router.exist(unlisted)) and self._router.still_exist(unlisted):
+                again = self._router.slices_within(window, self._owed.keys())
+                slices = {key_of_slice(one): one for one in again} | slices
         except Exception as error:
             self.outcomes.end(error)
             raise in_plain_words(error, f"{self._name}: the list of campaigns could not be read") from error
-        listed = {key_of_slice(one) for one in slices}
-        for key in self._owed.keys() - listed:
+        for key in self._owed.keys() - slices.keys():
             LOGGER.info(
                 "%s: %s owes nothing any more: it is not listed, or the settings leave it out",
                 self._name,
                 ", ".join(key),
             )
             del self._owed[key]
-        return [self._from_the_day_owed(one) for one in sorted(slices, key=_place_of)]
+        return [self._from_the_day_owed(one) for one in sorted(slices.values(), key=_place_of)]
 
     def _from_the_day_owed(self, stream_slice: StreamSlice) -> StreamSlice:
         since = self._owed.get(key_of_slice(stream_slice))
@@ -412,14 +416,21 @@ class CampaignCursor(StatisticsCursor):
         progress = self._progress
         if self._phase is None or not (progress.place or progress.beyond):
             return None
-        under_way = UnderWay(self._phase.first, self._phase.last, progress.place, progress.beyond, progress.checksums)
-        state = StreamState(self._day, dict(self._owed), under_way)
-        # One that is too large is tried again after as many campaigns, not after each: making it takes 15 ms if there
-        # are 1,200.
         self._closed_since, self._written_at = 0, time.monotonic()
+        under_way = UnderWay(self._phase.first, self._phase.last, progress.place, checksums=progress.checksums)
+        state = StreamState(self._day, dict(self._owed), under_way)
         # The widest spelling: with spaces, and letters as escapes.
-        size = len(json.dumps(state.written(self._asked.cursor_field)))
-        return state if size <= _BYTES_OF_A_STATE else None
+        room = _BYTES_OF_A_STATE - len(json.dumps(state.written(self._asked.cursor_field)))
+        if room < 0:
+            return None
+        beyond = set()
+        for key in sorted(progress.beyond):
+            room -= len(json.dumps(key)) + len(", ")
+            if room < 0:
+                # The next sync asks the others again.
+                break
+            beyond.add(key)
+        return replace(state, under_way=replace(under_way, beyond=frozenset(beyond)))
 
     def ensure_at_least_one_state_emitted(self) -> None:
         """Also prints how far the sync came, so that the next one goes on there after an error."""

@@ -37,8 +37,8 @@ _WALKS_OF_A_HALF = 3
 _PACE = Pace(58, 62)
 # For a group of transactional messages; the same as `step` in the manifest.
 _DAYS_OF_A_REQUEST = 178
-# The groups that a check asks for. The vendor's limit of a minute leaves room for the other requests.
-_GROUPS_OF_A_CHECK = 40
+# What a check asks: an app or a group each. The vendor's limit of a minute leaves room for asking again.
+_REQUESTS_OF_A_CHECK, _GROUPS_OF_A_CHECK = 50, 40
 
 
 @dataclass
@@ -281,14 +281,17 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
             params={"limit": 1},
             page={"next_page_token": ListPage(part=1)},
         )
-        for app in settings["apps"]
+        for app in settings["apps"][:_REQUESTS_OF_A_CHECK]
     ]
     groups = configured_groups(settings)
-    if len(groups) > _GROUPS_OF_A_CHECK:
+    asked = groups[: min(_REQUESTS_OF_A_CHECK - len(apps), _GROUPS_OF_A_CHECK)]
+    if (len(apps), len(asked)) != (len(settings["apps"]), len(groups)):
         LOGGER.info(
-            "A check asks for %s of the %s transactional groups, because Batch allows 60 requests a minute. A sync "
-            "tells of the others.",
-            _GROUPS_OF_A_CHECK,
+            "A check asks for %s of the %s apps and %s of the %s transactional groups, because Batch allows 60 "
+            "requests a minute. A sync tells of the others.",
+            len(apps),
+            len(settings["apps"]),
+            len(asked),
             len(groups),
         )
     yesterday = Window(today - ONE_DAY, today - ONE_DAY).as_slice()
@@ -298,7 +301,7 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
             what=f', app "{app}", transactional group "{group}"',
             stream_slice=StreamSlice(partition={"app": app, "group_id": group}, cursor_slice=yesterday),
         )
-        for app, group in groups[:_GROUPS_OF_A_CHECK]
+        for app, group in asked
     ]
 
 

@@ -19,7 +19,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 from source_campaign_stats.http.answers import decoded, exactly, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.http.tries import SECONDS_OF_DOUBT
-from source_campaign_stats.output.errors import transient_error
+from source_campaign_stats.output.errors import UnfitValueError, transient_error
 from source_campaign_stats.settings.vendor import NamedIds, Pace, Probe, Settings, Vendor
 from source_campaign_stats.sync.days import Window
 from source_campaign_stats.sync.outcome import in_words
@@ -72,7 +72,11 @@ class MoEngageStatsExtractor(RecordExtractor):
         metrics = documented_metrics("moengage_campaign_stats")
         columns = columns_of("moengage_campaign_stats")
         for campaign_id, texts in decoded(response, StatsPage).data.items():
-            for record in fitted([*taken(texts)], partial(campaign_records, campaign_id, metrics), columns):
+            try:
+                records = fitted([*taken(texts)], partial(campaign_records, campaign_id, metrics), columns)
+            except UnfitValueError as error:
+                raise UnfitValueError(error.column, error.value, error.wanted, campaign_id) from error
+            for record in records:
                 yield {**record, **asked_with}
 
 
@@ -105,9 +109,9 @@ class DayErrorHandler(VendorErrorHandler):
         for campaign_id, elements in decoded(response, StatsPage).data.items():
             if len(elements) < 2:
                 continue
-            found: dict[Leaf, str] = {}
+            found: dict[Leaf, dict[str, Any]] = {}
             for leaf, details in leaves(map(exactly, elements)):
-                if found.setdefault(leaf, repr(details)) != repr(details):
+                if found.setdefault(leaf, details) != details:
                     return f"the campaign {campaign_id} has two elements with other values for {', '.join(leaf)}"
         return None
 
@@ -160,7 +164,7 @@ class Page:
 
     `campaign_ids` are the ids of this call, None for all campaigns. `seen` are the campaigns of this walk, `seen_ever`
     those of all walks; `total` is the number of them that the last answer told, `has_shrunk` whether it fell during
-    this walk; `walk_before` is what the walk before came to.
+    this walk or since the walk before; `walk_before` is what the walk before came to.
     """
 
     batch: int = 0
@@ -235,6 +239,7 @@ class PagesOfADay(Pages):
         time.sleep(2**page.walk)
         return Page(
             walk=page.walk + 1,
+            total=page.total,
             seen_ever=frozenset() if page.has_shrunk else page.seen_ever,
             walk_before=(page.total, page.seen),
         )
@@ -298,9 +303,9 @@ def campaign_ids_in(response: requests.Response) -> list[str]:
 def leaves(elements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Leaf, dict[str, Any]]]:
     """The leaves of a campaign in all its elements: platform, locale and variation, each with its details."""
     for element in elements:
-        for platform, locales in _items(element, "platforms"):
-            for locale, variations in _items(locales, "locales"):
-                for variation, details in _items(variations, "variations"):
+        for platform, locales in _parts(element, "platforms"):
+            for locale, variations in _parts(locales, "locales"):
+                for variation, details in _parts(variations, "variations"):
                     yield (platform, locale, variation), as_object(details, "variations")
 
 
@@ -318,6 +323,13 @@ def in_total(leaves: Iterable[Leaf]) -> set[Leaf]:
         total = {place: next((name for name in totals if name in found), None) for place, found in names.items()}
         counted = {leaf for leaf in counted if total[leaf[:level]] in (None, leaf[level].lower())}
     return counted
+
+
+def _parts(parent: Any, name: str) -> Iterable[tuple[str, Any]]:
+    """Its platforms, locales or variations. What has something else instead would be read as nothing at all."""
+    if not says_nothing(parent) and name not in as_object(parent, name):
+        raise UnfitValueError(name, parent, f'an object with "{name}"')
+    return _items(parent, name)
 
 
 def _items(parent: Any, name: str) -> Iterable[tuple[str, Any]]:
