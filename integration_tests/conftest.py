@@ -21,7 +21,7 @@ TOGETHER = {
     "image": ("test_image.py", "test_standard_suite.py"),
 }
 # The groups that take longest begin first.
-LONGEST = ("databases", "image", "test_calls", "test_load", "test_demo")
+LONGEST = ("databases", "image", "test_calls", "test_load", "test_demo", "test_sandbox")
 # Each test of these files can run in any worker: they share nothing.
 APART = (
     "test_faults.py",

@@ -28,7 +28,7 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_SIGNS = 240
 _SECONDS_BETWEEN_LOOKS_AT_PROGRESS = 5
 # In: a function that says whether nothing waits for the output. Out: a state that is due, or None.
-Progress = Callable[[Callable[[], bool]], AirbyteMessage | None]
+DueState = Callable[[Callable[[], bool]], AirbyteMessage | None]
 
 
 class SyncEndedError(Exception):
@@ -77,7 +77,7 @@ class OutputQueue(InMemoryMessageRepository):
         self.items = _ShortQueue(self._sign_of_life)
         # The states of the streams that are read, as they were printed last, and when that was.
         self._states: dict[str, tuple[AirbyteMessage, float]] = {}
-        self._progress: dict[str, Progress] = {}
+        self._progress: dict[str, DueState] = {}
         # Repeated while only lists are still read.
         self._last_state: tuple[AirbyteMessage, float] | None = None
         self._consumer = threading.get_ident()
@@ -91,7 +91,7 @@ class OutputQueue(InMemoryMessageRepository):
         """Only these streams are read."""
         self._states = {name: state for name, state in self._states.items() if name in streams}
 
-    def tells_progress(self, stream: str, progress: Progress) -> None:
+    def tells_progress(self, stream: str, progress: DueState) -> None:
         """While the stream is read, `progress` is asked repeatedly for a state that says more than the last one."""
         self._progress[stream] = progress
 
