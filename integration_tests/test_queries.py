@@ -65,21 +65,22 @@ def platforms(truth: Truth) -> Answer:
 
 
 def reactions(row: Row) -> Any:
-    return next((row[name] for name in ("clicks", "unique_clicks", "opens") if row[name] is not None), None)
+    names = ("opens",) if row["vendor"] == "batch_legacy" else ("clicks", "unique_clicks")
+    return next((row[name] for name in names if row[name] is not None), None)
 
 
 def winners(truth: Truth) -> Answer:
     answer = []
     for (_, vendor, _, _, name), rows in grouped(truth.rows("daily_by_variant"), *NAMED).items():
-        rates = [
-            (variant, sends, rate(reacted, sends, 2))
+        variants = [
+            (variant, sends, reacted)
             for (variant,), group in grouped(rows, "variant").items()
             for sends, reacted in [sums(group, "sends", reactions)]
             if sends
         ]
-        if rates:
-            best = min(rates, key=lambda known: (-(known[2] if known[2] is not None else -1), known[0]))
-            answer.append((vendor, name, *best))
+        if variants:
+            best = min(variants, key=lambda known: (-(-1 if known[2] is None else known[2] / known[1]), known[0]))
+            answer.append((vendor, name, *best[:2], rate(best[2], best[1], 2)))
     return answer
 
 
