@@ -192,6 +192,22 @@ def test_apps_with_and_without_campaign_tokens_are_read_together(legacy: BatchLe
     assert legacy.tokens_asked == ["a1", "c1"]
 
 
+@pytest.mark.parametrize(("owed", "walks"), [(["Gone", "c1"], 1), (["Android", "c9"], 1), (["iOS", "c9"], 2)], ids=str)
+def test_the_lists_are_read_again_only_for_what_they_could_have(
+    legacy: BatchLegacy, owed: list[str], walks: int
+) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"), key=IOS_KEY).with_campaigns(key=ANDROID_KEY)
+    config = ConfigBuilder().with_legacy(app("iOS", IOS_KEY), app("Android", ANDROID_KEY, "c2")).build()
+    state = {"date": "2026-11-20", "owed": [[*owed, "2026-11-01"]]}
+
+    sync = read(config, "legacy_campaign_stats", state={"legacy_campaign_stats": state}).succeeded()
+
+    calls_of_a_walk = 6
+    assert len(legacy.list.asked) == walks * calls_of_a_walk
+    assert any("is read once more" in line for line in sync.logs) == (walks == 2)
+    assert sync.state("legacy_campaign_stats") == {"date": "2026-11-20"}
+
+
 def test_the_list_is_walked_once_for_both_streams(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(120)))
 

@@ -424,12 +424,15 @@ def test_check_asks_no_more_groups_than_the_vendor_allows_in_its_time(
         status = check(config(groups("iOS", IOS_KEY, *named)))
 
     assert status.status.value == "SUCCEEDED"
-    assert len(legacy.windows_asked) == 40
-    assert "asks for 1 of the 1 apps and 40 of the 200 transactional groups" in caplog.text
+    assert len(legacy.windows_asked) == 28
+    assert [line for line in caplog.messages if "A check asks" in line] == [
+        "A check asks for 28 of the 200 transactional groups, because Batch allows 60 requests a minute. A sync tells "
+        "of the others."
+    ]
 
 
-@pytest.mark.parametrize(("apps", "groups_asked"), [(9, 40), (11, 39), (50, 0), (70, 0)])
-def test_a_check_asks_at_most_fifty_apps_and_groups(legacy: BatchLegacy, apps: int, groups_asked: int) -> None:
+@pytest.mark.parametrize(("apps", "groups_asked"), [(9, 20), (28, 1), (29, 0), (70, 0)])
+def test_a_check_asks_at_most_half_of_what_the_vendor_allows(legacy: BatchLegacy, apps: int, groups_asked: int) -> None:
     named = [f"group {number}" for number in range(60)]
     for group in named:
         legacy.with_group(group)
@@ -438,7 +441,7 @@ def test_a_check_asks_at_most_fifty_apps_and_groups(legacy: BatchLegacy, apps: i
     status = check(config(groups("iOS", IOS_KEY, *named), *others))
 
     assert status.status.value == "SUCCEEDED"
-    assert len(legacy.list.asked) == min(apps, 50)
+    assert len(legacy.list.asked) == min(apps, 29)
     assert len(legacy.windows_asked) == groups_asked
 
 

@@ -554,6 +554,7 @@ def test_a_leaf_that_comes_twice_with_its_numbers_in_another_order_is_one(moenga
 ODD = {
     "platform": ([{"platform": {"ios": {}}}], "platforms"),
     "a list": ([{"platforms": [{"locales": {}}]}], "platforms"),
+    "a second element": ([{"platforms": {}}, {"platform": {"ios": {}}}], "platforms"),
     "no locales": ([{"platforms": {"ios": {"variations": {"A": {"performance_stats": {"sent": 1}}}}}}], "locales"),
     "no variations": ([{"platforms": {"ios": {"locales": {"en": {"performance_stats": {"sent": 1}}}}}}], "variations"),
 }
@@ -591,6 +592,18 @@ def test_a_value_that_does_not_fit_is_told_with_its_campaign(moengage: MoEngage)
     [message] = read(LAST_DAY.build(), STREAM).errors_of(STREAM)
 
     assert 'The column "sent" holds the text "-" for the campaign c2 where a whole number belongs.' in message
+
+
+def test_a_leaf_that_comes_twice_with_a_number_that_no_computer_holds_is_told_by_its_column(moengage: MoEngage) -> None:
+    total = "ALL_PLATFORMS / all_locales / all_variations"
+    answer = moengage_answer({"c1": [element(total), element(total)]}, total=1)
+    body = json.dumps(answer).replace('"sent": 1', '"sent": 1e400')
+    moengage.stats.always = Answer(body)
+
+    [message] = read(LAST_DAY.build(), STREAM).errors_of(STREAM)
+
+    assert 'The column "sent" holds 1e400 for the campaign c1 where' in message
+    assert len(moengage.stats.asked) == 2
 
 
 def test_a_leaf_that_comes_twice_with_other_numbers_is_a_contradiction(moengage: MoEngage) -> None:

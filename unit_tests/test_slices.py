@@ -22,7 +22,7 @@ from source_campaign_stats.output.errors import (
 from source_campaign_stats.settings.vendor import Pace
 from source_campaign_stats.sync.lists import ListReader
 from source_campaign_stats.sync.outcome import Fate, Outcomes
-from source_campaign_stats.sync.rows import RowOfAnswer
+from source_campaign_stats.sync.rows import RowOfAnswer, key_of_slice
 from source_campaign_stats.sync.slices import SliceReader
 from unit_tests.builders import a_slice
 
@@ -78,6 +78,23 @@ def campaign(name: str) -> StreamSlice:
 
 def read(reader: SliceReader | ListReader, part: StreamSlice) -> list[dict[str, Any]]:
     return [dict(record.data) for record in reader.read_records({}, part)]
+
+
+def test_a_request_that_waits_to_be_sent_again_is_not_sent_once_the_stream_has_ended() -> None:
+    sent = []
+
+    def say(_: StreamSlice) -> Iterable[dict[str, Any]]:
+        for number in range(2):
+            tries_of(None).patience.on_send()
+            sent.append(number)
+            reader.outcomes.end(transient_error("another one ended it"))
+        yield {}
+
+    reader = slices_of(Vendor(say))
+
+    assert read(reader, part := campaign("a")) == []
+    assert sent == [0]
+    assert reader.outcomes.fate_of(key_of_slice(part)) is Fate.NOT_ASKED
 
 
 # --- Lists ------------------------------------------------------------------------------------------------------------

@@ -283,7 +283,7 @@ class Audit:
     def _is_second(self, promise: Promise) -> bool:
         """Whether a resumed sync has asked the rest, and now asks the other campaigns for the days since."""
         given, now = self.given.under_way, promise.under_way
-        return given is not None and now is not None and (now[1] != given[1] or promise.is_past(self.given))
+        return given is not None and now is not None and (now[1] > given[1] or promise.is_past(self.given))
 
 
 def _latest(*parts: Mapping[RowKey, int]) -> dict[RowKey, int]:

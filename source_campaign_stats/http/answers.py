@@ -43,6 +43,12 @@ class NoNumber:
     def __repr__(self) -> str:
         return self.text
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NoNumber) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
 
 class Unreadable(dict[str, Any]):
     """An item of a list that can't be read: only the columns that identify it, and `reason`, a message for people.

@@ -72,7 +72,7 @@ def _status_of(look_up: Callable[[], None], deadline: float) -> AirbyteConnectio
     thread.join(max(0.0, deadline - time.monotonic()))
     if thread.is_alive():
         LOGGER.info(
-            "The ids in the settings were not looked up: the lists are too long for a check. A sync tells them."
+            "The ids in the settings were not looked up: there was no time for it in a check. A sync tells them."
         )
     for failure in failures:
         return AirbyteConnectionStatus(status=Status.FAILED, message=str(failure))

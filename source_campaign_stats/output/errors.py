@@ -110,13 +110,14 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):
-        return f'the text "{shortened(value, _LONGEST_QUOTATION)}"'
+        words = shortened(value, _LONGEST_QUOTATION)
+        return f'the text "{words}"' if words != "…" else f"a text of {len(value)} characters"
     digits = str(value).lower() if isinstance(value, bool) else repr(value)
     return digits if len(digits) <= _LONGEST_QUOTATION else f"{digits[:_LONGEST_QUOTATION]}…"
 
 
 def shortened(text: str, most: int) -> str:
-    """Whole words of a text, at most so many characters: half a key would not be masked.
+    """Whole words of a text, at most so many characters and an ellipsis: half a key would not be masked.
 
     Example: `shortened("no access for key-0815", 18)` -> `no access for …`.
     """

@@ -334,7 +334,8 @@ class CampaignCursor(StatisticsCursor):
             slices = {key_of_slice(one): one for one in self._router.slices_within(window, self._owed.keys())}
             unlisted = self._owed.keys() - slices.keys()
             # Nothing else remembers what is owed, and one reading of a list can lack a campaign.
-            if (unlisted := unlisted - self._router.exist(unlisted)) and self._router.still_exist(unlisted):
+            unlisted -= self._router.exist(unlisted) if unlisted else set()
+            if unlisted and self._router.still_exist(unlisted):
                 again = self._router.slices_within(window, self._owed.keys())
                 slices = {key_of_slice(one): one for one in again} | slices
         except Exception as error:

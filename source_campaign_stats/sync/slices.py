@@ -84,6 +84,9 @@ class SliceReader(Retriever):
 
     def _patience(self, tries: int | None, calls: list[None]) -> AbstractContextManager[None]:
         def on_send() -> None:
+            if self.outcomes.has_ended:
+                # It ended while this request waited to be sent again.
+                raise SyncEndedError
             calls.append(None)
             self.outcomes.was_called()
 

@@ -33,7 +33,7 @@ _TIMESTAMPS = ("created_date", "start_time", "end_time")
 # What a day has beside its metrics.
 _NO_METRICS = {"date", "platform", "versions", "message_steps"}
 _MOST_EMPTY_PAGES = 20
-# The manifest's `min_datetime` says it to the CDK.
+# The same as `min_datetime` in the manifest.
 DAYS_KEPT = 178
 # Rows of a send can be dated a day early (time zones) and up to 4 days late (local-time sends, warm-up).
 _BEFORE_START = timedelta(days=1)

@@ -37,8 +37,8 @@ _WALKS_OF_A_HALF = 3
 _PACE = Pace(58, 62)
 # For a group of transactional messages; the same as `step` in the manifest.
 _DAYS_OF_A_REQUEST = 178
-# What a check asks: an app or a group each. The vendor's limit of a minute leaves room for asking again.
-_REQUESTS_OF_A_CHECK, _GROUPS_OF_A_CHECK = 50, 40
+# What a check asks, each for an app or a group: half of what the vendor allows, so that all can be asked again.
+_REQUESTS_OF_A_CHECK = 29
 
 
 @dataclass
@@ -202,6 +202,11 @@ class CampaignsOfApps(ListedCampaigns):
         }
         return (named | listed) & set(keys)
 
+    def still_exist(self, keys: Collection[Key]) -> set[Key]:
+        apps = {app["name"] for app in self.config["batch_legacy"]["apps"]} - configured_tokens(self.config).keys()
+        # Of other apps no list is read, so there is nothing to read again.
+        return super().still_exist(keys) if apps & {app for app, _ in keys} else self.exist(keys)
+
     def _listed(self, is_wanted: Callable[[str], bool]) -> Iterator[Record]:
         return self.read_list(lambda stream_slice: is_wanted(stream_slice["app"]))
 
@@ -284,16 +289,16 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
         for app in settings["apps"][:_REQUESTS_OF_A_CHECK]
     ]
     groups = configured_groups(settings)
-    asked = groups[: min(_REQUESTS_OF_A_CHECK - len(apps), _GROUPS_OF_A_CHECK)]
-    if (len(apps), len(asked)) != (len(settings["apps"]), len(groups)):
-        LOGGER.info(
-            "A check asks for %s of the %s apps and %s of the %s transactional groups, because Batch allows 60 "
-            "requests a minute. A sync tells of the others.",
-            len(apps),
-            len(settings["apps"]),
-            len(asked),
-            len(groups),
-        )
+    asked = groups[: _REQUESTS_OF_A_CHECK - len(apps)]
+    for what, some, all_of_them in (("apps", apps, settings["apps"]), ("transactional groups", asked, groups)):
+        if len(some) < len(all_of_them):
+            LOGGER.info(
+                "A check asks for %s of the %s %s, because Batch allows 60 requests a minute. A sync tells of the "
+                "others.",
+                len(some),
+                len(all_of_them),
+                what,
+            )
     yesterday = Window(today - ONE_DAY, today - ONE_DAY).as_slice()
     return apps + [
         Probe(

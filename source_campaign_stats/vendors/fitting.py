@@ -88,6 +88,7 @@ class _AsSent:
     def __init__(self, schema: Mapping[str, Any], names: Mapping[str, str]) -> None:
         self._schema, self._names = schema, names
         self.added: frozenset[str] = frozenset()
+        self._refused: set[str] = set()
         self._lock = Lock()
         self._decoder = self._made(self.added)
 
@@ -103,19 +104,23 @@ class _AsSent:
                     raise
 
     def _learns(self, name: str, failed: msgspec.json.Decoder[Any]) -> bool:
-        """Whether there is another decoder now than the one that failed."""
+        """Whether the decoder is no longer the one that failed."""
         with self._lock:
             if self._decoder is not failed:
                 return True
-            # The schema's own name would come out as the column without being compared with it. msgspec tells a name
-            # with a backtick only in part, so it can be one that was learnt.
-            if name in self._names or name in self.added or len(self.added) == _NAMES_LEARNT:
+            # The schema's own name would come out as the column without being compared with it. msgspec's message cuts
+            # a name at a backtick, so it can be one that was learnt.
+            if name in self._names or name in self.added or name in self._refused or len(self.added) == _NAMES_LEARNT:
                 return False
-            # msgspec makes no type with a quote, a backslash or a control character in a name.
-            with suppress(ValueError):
+            try:
                 self._decoder = self._made(self.added | {name})
-                self.added |= {name}
-            return self._decoder is not failed
+            except ValueError:
+                # msgspec makes no type with a quote, a backslash or a control character in a name.
+                if len(self._refused) < _NAMES_LEARNT:
+                    self._refused.add(name)
+                return False
+            self.added |= {name}
+            return True
 
     def _made(self, added: Set[str]) -> msgspec.json.Decoder[Any]:
         return msgspec.json.Decoder(_type_as_sent(self._schema, self._names, added))

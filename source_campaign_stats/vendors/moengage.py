@@ -4,6 +4,7 @@ import base64
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -110,9 +111,11 @@ class DayErrorHandler(VendorErrorHandler):
             if len(elements) < 2:
                 continue
             found: dict[Leaf, dict[str, Any]] = {}
-            for leaf, details in leaves(map(exactly, elements)):
-                if found.setdefault(leaf, details) != details:
-                    return f"the campaign {campaign_id} has two elements with other values for {', '.join(leaf)}"
+            # The extractor tells what can't be read, with its campaign.
+            with suppress(UnfitValueError):
+                for leaf, details in leaves(map(exactly, elements)):
+                    if found.setdefault(leaf, details) != details:
+                        return f"the campaign {campaign_id} has two elements with other values for {', '.join(leaf)}"
         return None
 
 
@@ -184,7 +187,8 @@ class PagesOfADay(Pages):
 
     A day is whole when as many campaigns were seen as the answer's `total_campaigns` says. If the list moved while it
     was read, campaigns are missing at the end: the day is read again, and fails if it stays incomplete. If two readings
-    have the same total and the same campaigns, the vendor counts in another way, and they are taken.
+    have the same total and the same campaigns, the vendor counts in another way, and they are taken. If one campaign
+    leaves and another one comes while a third is hidden, no total shows it.
 
     With ids a call is one page, so nothing can move. Its total can be the number of ids that were asked for: campaigns
     without numbers are then counted but not shown.
