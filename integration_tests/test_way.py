@@ -75,6 +75,9 @@ def message_of(world: World, seconds: float = 60, **variables: str) -> str:
     [
         ("http://", "What stands in HTTPS_PROXY is not the address of a proxy"),
         ("see the wiki", "What stands in HTTPS_PROXY is not the address of a proxy"),
+        ("http://proxy..example:3128", "What stands in HTTPS_PROXY is not the address of a proxy"),
+        ("http://user:p%E2%82%ACss@127.0.0.1:9", "What stands in HTTPS_PROXY is not the address of a proxy"),
+        ("http:/proxy.example:3128", "What stands in HTTPS_PROXY is not the address of a proxy"),
         ("http://proxy.example:port", "What stands in HTTPS_PROXY is not the address of a proxy"),
         ("ftp://proxy.example:3128", "What stands in HTTPS_PROXY is not the address of a proxy"),
         ("socks5://127.0.0.1:1080", "The proxy in HTTPS_PROXY is a SOCKS proxy"),

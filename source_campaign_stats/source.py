@@ -2,7 +2,7 @@
 
 import difflib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from airbyte_cdk.models import (
     AirbyteConnectionStatus,
     AirbyteMessage,
     AirbyteStateMessage,
+    AirbyteStreamState,
     AirbyteStreamStatus,
     AirbyteStreamStatusTraceMessage,
     ConfiguredAirbyteCatalog,
@@ -148,7 +149,7 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             CampaignStatsComponentFactory(
                 output=output,
                 states=ConnectorStateManager(state=read),
-                at_once=slices_at_once(self._settings["num_workers"], self._number_of_statistics),
+                at_once=slices_at_once(self._settings["num_workers"], self._number_of_statistics(wanted)),
                 as_lines=self._as_lines,
                 catalog=self._catalog or catalog,
                 named_ids=self._named_ids,
@@ -179,8 +180,9 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
                 raise_for_unknown_ids([lookup for lookup in lookups if lookup.is_free], wanted)
             yield from ended
             raise
+        begun = {state.stream.stream_descriptor.name for state in read if state.stream and _says_a_day(state.stream)}
         try:
-            raise_for_unknown_ids(lookups, wanted)
+            raise_for_unknown_ids(lookups, wanted, begun)
         except AirbyteTracedException as error:
             names = [_completed(message.trace.stream_status) for message in ended if message.trace]
             for name, message in zip(names, ended, strict=True):
@@ -190,10 +192,10 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
             raise (verdict(dict.fromkeys(names, error.failure_type), len(wanted)) if names else error) from None
         yield from ended
 
-    @property
-    def _number_of_statistics(self) -> int:
-        """How many streams with slices of days or campaigns there are."""
-        return sum("incremental_sync" in definition for definition in self._configured_streams().values())
+    def _number_of_statistics(self, wanted: Collection[str]) -> int:
+        """How many of these streams have slices of days or campaigns; at least 1."""
+        streams = self._configured_streams()
+        return sum("incremental_sync" in streams[name] for name in wanted) or 1
 
     @property
     def _vendors_read(self) -> list[Vendor]:
@@ -288,6 +290,10 @@ class SourceCampaignStats(ConcurrentDeclarativeSource):
         elif message.type == Type.LOG and message.log:
             message.log.message = redact(message.log.message, self._secrets)
         return message
+
+
+def _says_a_day(state: AirbyteStreamState) -> bool:
+    return bool(state.stream_state and vars(state.stream_state).get("date"))
 
 
 def _completed(status: AirbyteStreamStatusTraceMessage | None) -> str:

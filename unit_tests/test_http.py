@@ -4,10 +4,12 @@ import email.utils
 import json
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 import requests
+import urllib3.exceptions
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -15,6 +17,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_campaign_stats.http.answers import NoNumber, decoded, exactly, taken
 from source_campaign_stats.http.error_handler import VendorErrorHandler
 from source_campaign_stats.http.keys import KeyHeaders
+from source_campaign_stats.http.session import _known, _telling
 from source_campaign_stats.http.tries import Patience, patience, tries_of
 from source_campaign_stats.http.waiting import VendorWait
 from source_campaign_stats.output.errors import ItemRefusedError
@@ -296,8 +299,14 @@ def test_an_empty_page_is_believed_when_it_comes_twice() -> None:
     ],
     ids=["the same", "other numbers", "other days", "the same beside another day"],
 )
-def test_two_rows_of_a_day_with_other_numbers_are_a_contradiction(rows: str, action: ResponseAction) -> None:
-    resolution = decision(response(f'{{"details": [{rows}]}}'))
+@pytest.mark.parametrize("of_day", ["", "T12:00:00Z"])
+def test_two_rows_of_a_day_with_other_numbers_are_a_contradiction(
+    rows: str, action: ResponseAction, of_day: str
+) -> None:
+    first, _, others = rows.partition("}")
+    first = first.replace("2026-11-20", f"2026-11-20{of_day}")
+
+    resolution = decision(response(f'{{"details": [{first}}}{others}]}}'))
 
     assert resolution.response_action == action
     if action == ResponseAction.RETRY:
@@ -357,6 +366,31 @@ def test_an_answer_is_believed_if_it_can_not_be_asked_again() -> None:
     assert found.response_action == ResponseAction.SUCCESS
 
 
+def test_the_time_of_a_try_ends_with_the_body_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`requests` reads the body after the adapter has given the answer."""
+    now = 100.0
+
+    def after(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    adapter = _telling(lambda _, **__: after(3))  # type: ignore[arg-type,return-value]
+
+    def send(request: requests.PreparedRequest, **_: Any) -> Any:
+        after(50)  # for the budget
+        adapter(request)
+        after(60)  # for the body
+        raise requests.ConnectionError("Read timed out.")
+
+    request = requests.Request("GET", "https://api.batch.com/").prepare()
+    for _ in range(2):
+        with pytest.raises(requests.ConnectionError):
+            _known(send)(request)
+
+    assert tries_of(request).seconds == 2 * 63
+
+
 def test_nothing_is_asked_again_when_the_stream_has_ended() -> None:
     with patience(Patience(is_pointless=lambda: True)):
         assert decision(response("", 500)).response_action == ResponseAction.FAIL
@@ -414,6 +448,27 @@ def test_a_connection_that_broke_is_asked_again(error: Exception | None) -> None
 
     assert resolution.response_action == ResponseAction.RETRY
     assert "Batch" in str(resolution.error_message)
+
+
+def test_a_body_that_stops_is_told_as_an_answer_that_does_not_come() -> None:
+    stopped = requests.ConnectionError(urllib3.exceptions.ReadTimeoutError(Mock(), "", "Read timed out."))
+
+    assert "Batch did not answer in time." in str(decision(stopped).error_message)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("unable to get local issuer certificate", "set REQUESTS_CA_BUNDLE"),
+        ("self-signed certificate in certificate chain", "set REQUESTS_CA_BUNDLE"),
+        ("certificate has expired", "is not valid: certificate has expired. Check the clock"),
+        ("Hostname mismatch, certificate is not valid for 'a.b'.", "is not valid for 'a.b'. Check the clock"),
+    ],
+)
+def test_why_a_certificate_is_refused_is_told(reason: str, told: str) -> None:
+    text = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {reason} (_ssl.c:1006)"
+
+    assert told in str(decision(requests.exceptions.SSLError(text)).error_message)
 
 
 @pytest.mark.parametrize(

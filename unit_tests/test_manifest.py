@@ -206,6 +206,19 @@ def test_the_number_of_workers_is_the_configured_one(number: int | None, monkeyp
     assert workers == [number or 20]
 
 
+def test_only_the_streams_that_are_read_share_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared: list[int] = []
+    monkeypatch.setattr(
+        "source_campaign_stats.source.slices_at_once", lambda _workers, streams: shared.append(streams) or 1
+    )
+    config = ConfigBuilder().with_batch().with_legacy().with_moengage().build()
+
+    read(config, "moengage_campaign_stats", "orchestrations")
+    read(config, "orchestrations")
+
+    assert shared == [1, 1]
+
+
 def test_progress_is_estimated_with_the_budgets_of_the_manifest() -> None:
     """The last rate of a policy is the one of a minute; the number of Batch CEP is a setting."""
     settings: dict[str, dict[str, int]] = {"batch": {"requests_per_second": 3}, "batch_legacy": {}, "moengage": {}}

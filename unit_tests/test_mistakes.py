@@ -154,6 +154,15 @@ SHAPES: dict[str, tuple[Config, str]] = {
     "quotation marks around an id": (but("moengage", "campaign_ids", is_now=['"a"']), "quotation marks"),
     "half a character": (but("batch", "rest_api_key", is_now="ab\ud800cd"), "a character that no key has"),
     "an address as an id": (but(*APP, "campaign_tokens", is_now=["https://dash/x/1"]), "contains an address"),
+    "objects as a date": (but("start_date", is_now=[{"value": "2026-06-01"}]), "The start date is not a date"),
+    "objects as a number": (
+        but("batch", "lookback_days", is_now=[{"value": 3}]),
+        "has to be a whole number from 0 to 180",
+    ),
+    "objects as an id": (
+        but("batch", "project_key", is_now=[{"value": "p"}]),
+        '"Project key" of "Batch" has to be a text',
+    ),
     "an id that lost digits": (but("moengage", "campaign_ids", is_now=[1.2345e22]), "has to be a list of ids"),
 }
 

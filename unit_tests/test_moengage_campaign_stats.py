@@ -208,6 +208,21 @@ def test_a_campaign_that_left_between_two_readings_does_not_count_for_another_th
     assert "c11" in ids(read(LAST_DAY.build(), STREAM).succeeded())
 
 
+@pytest.mark.parametrize("ids_of_a_call", [None, ["c1"]])
+def test_a_day_whose_pages_never_end_is_given_up(moengage: MoEngage, ids_of_a_call: list[str] | None) -> None:
+    def say(asked: Asked) -> Answer:
+        page = len(moengage.stats.asked)
+        return Answer(moengage_answer({"c1": moengage_campaign_stats()}, total=10, page=page, pages=page + 1))
+
+    moengage.stats._say = say
+    config = ConfigBuilder().with_setting("start_date", "2026-11-20").with_moengage(campaign_ids=ids_of_a_call).build()
+
+    [message] = read(config, STREAM).errors_of(STREAM)
+
+    assert "21 pages of a day in a row had no new campaign" in message
+    assert len(moengage.stats.asked) < 100
+
+
 def test_with_ids_a_total_that_counts_campaigns_without_numbers_costs_no_extra_call(moengage: MoEngage) -> None:
     """MoEngage documents that `total_campaigns` counts the ids in the request, so it can be more than are shown."""
     names = [f"c{number}" for number in range(5)]

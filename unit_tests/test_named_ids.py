@@ -52,6 +52,17 @@ def test_without_the_list_in_the_sync_an_id_without_rows_is_logged_and_costs_no_
     assert moengage.list.asked == []
 
 
+def test_old_campaigns_without_new_rows_do_not_make_each_sync_read_the_list(moengage: MoEngage) -> None:
+    moengage.with_campaigns(moengage_campaign("old"))
+
+    sync = read(moengage_of("old"), STATS, state={STATS: {"date": "2026-11-19"}}).succeeded()
+
+    assert moengage.list.asked == []
+    assert told(sync.logs) == [
+        '"Campaign ids" of "MoEngage": no rows came for old. Check these ids if you expect some.'
+    ]
+
+
 def test_a_sync_of_right_ids_logs_nothing_and_asks_nothing_more(moengage: MoEngage) -> None:
     moengage.with_stats("c1", "c2")
 

@@ -167,6 +167,16 @@ def test_if_an_item_comes_twice_the_later_answer_counts() -> None:
     assert read(reader, a_slice()) == [{"id": 1, "name": "new"}, {"id": 2}]
 
 
+def test_an_item_that_can_not_be_read_and_then_is_not_there_is_reported() -> None:
+    unreadable = Unreadable({"id": 2}, 'The column "date" holds an array where a text belongs.')
+    walks = iter([[{"id": 1}, unreadable], [{"id": 1}, {"id": 3}]])
+    reader = list_of(Vendor(lambda _: next(walks)))
+    records = reader.read_records({}, a_slice())
+
+    with pytest.raises(AirbyteTracedException, match=r'1 items of the list.*The column "date" holds an array'):
+        assert [*records]
+
+
 def test_an_item_that_can_not_be_read_is_reported_and_no_other_is_lost() -> None:
     unreadable = Unreadable({"id": 2}, 'The column "date" holds an array where a text belongs.')
     reader = list_of(Vendor(lambda _: [{"id": 1}, unreadable, {"id": 3}]))

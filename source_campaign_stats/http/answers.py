@@ -136,6 +136,18 @@ def number_of(text: str) -> int | WrittenNumber | NoNumber:
     return NoNumber(text) if math.isinf(number) else number
 
 
+def days_in(shape: Any) -> list[str]:
+    """The columns of a documented shape that are days.
+
+    Example: `{"details": [{"date": "day"}]}` -> `["date"]`.
+    """
+    if isinstance(shape, list):
+        return days_in(shape[0])
+    if not isinstance(shape, dict):
+        return []
+    return [name for key, part in shape.items() for name in ([key] if part == "day" else days_in(part))]
+
+
 def documented_type(shape: Any) -> Any:
     """A type for msgspec that accepts the answers of a documented shape. msgspec's error says how another one differs.
 

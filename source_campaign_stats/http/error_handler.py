@@ -12,7 +12,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorResolution, ResponseAction
 
-from source_campaign_stats.http.answers import decoded, documented_type, read
+from source_campaign_stats.http.answers import days_in, decoded, documented_type, read
 from source_campaign_stats.http.tries import SECONDS_OF_DOUBT, Tries, tries_of
 from source_campaign_stats.http.way import broken_way
 from source_campaign_stats.output.errors import ItemRefusedError, shortened
@@ -53,6 +53,7 @@ class VendorErrorHandler(DefaultErrorHandler):
         self._stream = str(parameters.get("name", ""))
         # Made here: msgspec crashes the process when two threads make it learn a type at the same time.
         self._documented: msgspec.json.Decoder[Any] = msgspec.json.Decoder(documented_type(self.documented_answer))
+        self._days = days_in(self.documented_answer)
 
     def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
         tries = tries_of(response_or_exception)
@@ -110,15 +111,24 @@ class VendorErrorHandler(DefaultErrorHandler):
             rows = self._rows_in(read(response.content, self._documented))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return [], str(error)
-        if len(set(rows)) < len(rows):
-            return rows, self._contradicting_rows(response, rows)
+        keys = [self._without_times(row) for row in rows] if self._days else rows
+        if len(set(keys)) < len(keys):
+            return rows, self._contradicting_rows(response, keys)
         return rows, None
+
+    def _without_times(self, row: Any) -> Any:
+        """The key of a row: a time after a day does not make it another day."""
+        if all(len(getattr(row, name)) == len("2026-11-20") for name in self._days):
+            return row
+        return msgspec.structs.replace(row, **{name: getattr(row, name)[: len("2026-11-20")] for name in self._days})
 
     def _contradicting_rows(self, response: requests.Response, keys: list[Any]) -> str | None:
         """How two rows of the same key differ; None if they are equal and so count as one row."""
         first: dict[Any, Any] = {}
         for key, row in zip(keys, self._rows_in(decoded(response)), strict=True):
-            if first.setdefault(key, row) != row:
+            # The days are the same; their spelling may differ.
+            other = first.setdefault(key, row)
+            if other is not row and {**other, **dict.fromkeys(self._days)} != {**row, **dict.fromkeys(self._days)}:
                 named = ", ".join(f"{name} {getattr(key, name)}" for name in key.__struct_fields__)
                 return f"it has two rows of {named} with other values"
         return None

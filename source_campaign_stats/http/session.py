@@ -34,7 +34,7 @@ def know_each_try(requester: HttpRequester) -> None:
 def _telling(send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
     def sent(request: requests.PreparedRequest, **options: Any) -> requests.Response:
         raise_for_way(request.url or "", options.get("proxies"), options.get("verify"))
-        began = time.monotonic()
+        tries_of(request).began = time.monotonic()
         try:
             return send(request, **options)
         except requests.RequestException:
@@ -42,15 +42,15 @@ def _telling(send: Callable[..., requests.Response]) -> Callable[..., requests.R
         except OSError as error:
             # The CDK asks again only after an error of requests.
             raise requests.ConnectionError(error, request=request) from error
-        finally:
-            tries_of(request).seconds += time.monotonic() - began
 
     return sent
 
 
 def _known(send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
     def sent(request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        tries_of(request).patience.on_send()
+        tries = tries_of(request)
+        tries.patience.on_send()
+        tries.began = None
         _renew_request_id(request)
         try:
             return send(request, **options)
@@ -58,6 +58,10 @@ def _known(send: Callable[..., requests.Response]) -> Callable[..., requests.Res
             # An answer that breaks off has no request in its error.
             error.request = error.request or request
             raise
+        finally:
+            # Before `began` it waited for the budget; the body is read after the adapter has sent the request.
+            if tries.began is not None:
+                tries.seconds += time.monotonic() - tries.began
 
     return sent
 

@@ -40,7 +40,8 @@ class Patience:
 class Tries:
     """The tries of one request.
 
-    `failed` counts the answers that could not be used, `seconds` adds up how long they took. `doubted` holds the
+    `failed` counts the answers that could not be used, `seconds` adds up how long they took: from `began`, when the
+    request went on its way, to the end of the answer's body. `doubted` holds the
     answers that are believed when they come a second time. `reason` says why the request is sent again. `least_wait` is
     the least wait before that, in seconds, and `most` the highest number of tries.
     """
@@ -48,6 +49,7 @@ class Tries:
     patience: Patience
     failed: int = 0
     seconds: float = 0.0
+    began: float | None = None
     doubted: set[object] = field(default_factory=set)
     reason: str = ""
     least_wait: float = 0.0

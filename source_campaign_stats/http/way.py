@@ -3,11 +3,12 @@
 import functools
 import importlib.util
 import os
+import re
 import ssl
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3.exceptions
@@ -17,6 +18,8 @@ from source_campaign_stats.output.errors import config_error
 
 _PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_REASON_OF_OPENSSL = re.compile(r"verify.failed:.([^(]+?)\.?.\(")
+_UNKNOWN_AUTHORITY = re.compile("issuer|self.signed")
 
 
 def raise_for_way(url: str, proxies: Mapping[str, str] | None, verify: object) -> None:
@@ -40,6 +43,13 @@ def broken_way(error: requests.RequestException, vendor: str) -> tuple[str, bool
     proxy = proxy_variable(url)
     causes = list(_causes_of(error))
     text = str(error)
+    refused = _REASON_OF_OPENSSL.search(text)
+    if refused and not _UNKNOWN_AUTHORITY.search(refused[1]):
+        return (
+            f"The certificate shown for {vendor} is not valid: {refused[1]}. Check the clock of this machine, and "
+            "whether the network leads to the vendor.",
+            False,
+        )
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return (
             f"The certificate shown for {vendor} is not trusted. If a proxy of your company opens the "
@@ -48,7 +58,8 @@ def broken_way(error: requests.RequestException, vendor: str) -> tuple[str, bool
         )
     if isinstance(error, requests.exceptions.ProxyError) or (proxy and _is_at_the_proxy(causes)):
         return _broken_proxy(proxy or "HTTPS_PROXY", vendor, causes, text)
-    if isinstance(error, requests.exceptions.ReadTimeout):
+    # The body can stop, too: then only the error inside says it.
+    if any(isinstance(one, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError) for one in causes):
         return f"{vendor} did not answer in time.", False
     through = f", although the proxy in {proxy} was reached" if proxy else ""
     if any(isinstance(cause, urllib3.exceptions.NameResolutionError) for cause in causes):
@@ -104,6 +115,10 @@ def _raise_for_proxy(proxy: str) -> None:
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0) and " " not in proxy
+        is_address = is_address and not re.match(r"\w+:/(?!/)", proxy)
+        # Neither a name with two dots in a row nor such a password can be sent. Both are no `OSError` later.
+        (parts.hostname or "").encode("idna")
+        unquote(f"{parts.username}:{parts.password}").encode("latin-1")
     except ValueError:
         is_address = False
     if not is_address or parts.scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):

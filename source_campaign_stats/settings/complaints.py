@@ -226,7 +226,7 @@ def _texts_of(values: Any, schema: Schema, place: str, group: str) -> Iterator[_
             yield _Text(value, label, part, group, bool(part.get("airbyte_secret")))
         elif isinstance(value, list):
             for number, item in enumerate(value, start=1):
-                if isinstance(item, Mapping):
+                if isinstance(item, Mapping) and "items" in part:
                     yield from _texts_of(item, part["items"], f" in entry {number} of {label}", group)
                 elif isinstance(item, str) and item:
                     yield _Text(item, label, part, group, False)

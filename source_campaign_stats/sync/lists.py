@@ -115,8 +115,11 @@ class ListReader(Retriever):
                 SECONDS_OF_DOUBT,
             )
             time.sleep(SECONDS_OF_DOUBT)
-            unreadable = self._enter(stream_slice, items)
-        self._unreadable[stream_slice] = unreadable
+            unreadable |= self._enter(stream_slice, items)
+        # An item that the second reading lacks is still one that can't be read.
+        self._unreadable[stream_slice] = [
+            reason for key, reason in unreadable.items() if isinstance(pickle.loads(items[key]), Unreadable)
+        ]
         self._whole.add(stream_slice)
         LOGGER.info(
             "%s: %s records listed in %s",
@@ -125,8 +128,8 @@ class ListReader(Retriever):
             in_words(time.monotonic() - began),
         )
 
-    def _enter(self, stream_slice: StreamSlice, items: dict[tuple[Any, ...], bytes]) -> list[str]:
-        """Reads the slice once and adds its records to `items`; returns the reasons of those that can't be read."""
+    def _enter(self, stream_slice: StreamSlice, items: dict[tuple[Any, ...], bytes]) -> dict[tuple[Any, ...], str]:
+        """Reads the slice once and adds its records to `items`; returns why some of them can't be read, by key."""
         unreadable: dict[tuple[Any, ...], str] = {}
         repeats = 0
         # `records_of` gives no schema, so an `Unreadable` that the extractor made stays one.
@@ -141,4 +144,4 @@ class ListReader(Retriever):
                 unreadable[key] = record.data.reason
             if repeats > _REPEATS_OF_A_MOVING_LIST + _MOST_WALKS * len(items):
                 raise transient_error("the list repeats itself and does not come to an end. Try again later.")
-        return list(unreadable.values())
+        return unreadable

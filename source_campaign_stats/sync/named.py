@@ -1,7 +1,7 @@
 """The ids that a person named in the settings: looked up in the vendor's list, and reported if it lacks them."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from airbyte_cdk.sources.types import StreamSlice
@@ -51,13 +51,16 @@ class Lookup:
         return [one for one in self.unseen if one not in listed]
 
 
-def raise_for_unknown_ids(lookups: Iterable[Lookup], read: Sequence[str], may_ask: bool = False) -> None:
+def raise_for_unknown_ids(
+    lookups: Iterable[Lookup], read: Sequence[str], begun: Collection[str] = (), may_ask: bool = False
+) -> None:
     """Logs the ids that no list has; raises a configuration error if nothing but such ids was to be read.
 
-    `read` are the streams of this sync. A list that is not among them is asked for only if no id had a row, or if
-    `may_ask`, so that a right configuration costs no extra request.
+    `read` are the streams of this sync, `begun` those with a state of an earlier one. A list that is not read is asked
+    for only if no id had a row in the first sync of its statistics, or if `may_ask`: old campaigns have no new rows,
+    and a right configuration costs no extra request.
     """
-    found = [(lookup.named, _told(lookup, read, may_ask)) for lookup in lookups]
+    found = [(lookup.named, _told(lookup, read, begun, may_ask)) for lookup in lookups]
     only = [(named, unknown) for named, unknown in found if named.nothing_else]
     if only and all(len(unknown) == len(named.ids) for named, unknown in only):
         raise config_error(
@@ -66,11 +69,12 @@ def raise_for_unknown_ids(lookups: Iterable[Lookup], read: Sequence[str], may_as
         )
 
 
-def _told(lookup: Lookup, read: Sequence[str], may_ask: bool) -> list[str]:
+def _told(lookup: Lookup, read: Sequence[str], begun: Collection[str], may_ask: bool) -> list[str]:
     """Logs the ids that no list has, and returns them."""
     named = lookup.named
     is_asked_by_name = named.statistics in read
-    can_ask = lookup.reader is not None and (may_ask or lookup.is_free or (is_asked_by_name and not lookup.seen))
+    is_first = is_asked_by_name and named.statistics not in begun
+    can_ask = lookup.reader is not None and (may_ask or lookup.is_free or (is_first and not lookup.seen))
     if not can_ask:
         if is_asked_by_name and lookup.unseen:
             LOGGER.warning(

@@ -41,6 +41,7 @@ _TOTALS = (("all_platforms",), ("all_locales", "all_locale"), ("all_variations",
 _IDS_IN_A_CALL = 10
 _PACE = Pace(97, 62)
 _WALKS_OF_A_DAY = 4
+_MOST_BARREN_PAGES = 20
 _WALKS_OF_THE_LIST = 3
 
 
@@ -167,7 +168,8 @@ class Page:
 
     `campaign_ids` are the ids of this call, None for all campaigns. `seen` are the campaigns of this walk, `seen_ever`
     those of all walks; `total` is the number of them that the last answer told, `has_shrunk` whether it fell during
-    this walk or since the walk before; `walk_before` is what the walk before came to.
+    this walk or since the walk before; `barren` is how many pages in a row had no new campaign; `walk_before` is what
+    the walk before came to.
     """
 
     batch: int = 0
@@ -177,6 +179,7 @@ class Page:
     seen_ever: frozenset[str] = frozenset()
     total: int = 0
     has_shrunk: bool = False
+    barren: int = 0
     walk: int = 1
     walk_before: tuple[int, frozenset[str]] | None = None
 
@@ -212,7 +215,13 @@ class PagesOfADay(Pages):
         )
         pages_asked = page.offset // self.page_size + 1
         if max(answer.current_page, pages_asked) < answer.total_pages:
-            return replace(page, offset=page.offset + self.page_size)
+            barren = page.barren + 1 if page.seen == asked.seen else 0
+            if barren > _MOST_BARREN_PAGES:
+                raise transient_error(
+                    f"{barren} pages of a day in a row had no new campaign, and MoEngage says that more follow. Run "
+                    "the sync again later."
+                )
+            return replace(page, offset=page.offset + self.page_size, barren=barren)
         if page.campaign_ids is None and not self._is_whole(page):
             return self._anew(page)
         following = self._ids(page.batch + 1)
