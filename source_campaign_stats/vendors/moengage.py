@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
-from itertools import permutations
 from typing import Any
 
 import msgspec
@@ -136,8 +135,8 @@ class PagesOfTheList(Pages):
 
     The list is paged by number and has no documented order, so a page can hold what another one had, and a campaign
     can be passed over. The documents say that a short page is the last one. But a server that lags behind, or a filter
-    after the paging, makes any page shorter. Three walks are believed, too, if one has exactly what the other two have
-    together: a campaign came while the list was read, and another one was passed over.
+    after the paging, makes any page shorter. Three walks are believed, too, if one has all that the other two have: a
+    campaign came while the list was read, and another one was passed over.
     """
 
     @property
@@ -153,7 +152,8 @@ class PagesOfTheList(Pages):
         if of_this_page:
             return replace(page, number=page.number + 1)
         if page.walk == _WALKS_OF_THE_LIST:
-            if any(one.union(other) == third for one, other, third in permutations({*page.walks_before, page.seen})):
+            walks = {*page.walks_before, page.seen}
+            if frozenset[str]().union(*walks) in walks:
                 return None
             raise transient_error(
                 f"the list had other campaigns each time that it was read, {page.walk} times. Try again later."
