@@ -37,8 +37,9 @@ _WALKS_OF_A_HALF = 3
 _PACE = Pace(58, 62)
 # For a group of transactional messages; the same as `step` in the manifest.
 _DAYS_OF_A_REQUEST = 178
-# What a check asks, each for an app or a group: half of what the vendor allows, so that all can be asked again.
-_REQUESTS_OF_A_CHECK = 29
+# A check asks each app, since each has a key of its own, up to nearly what the vendor allows in a minute. Groups are
+# asked only up to half of that, so that all can be asked again.
+_APPS_OF_A_CHECK, _REQUESTS_OF_A_CHECK = 50, 29
 
 
 @dataclass
@@ -286,10 +287,10 @@ def _probes(settings: Settings, today: date) -> list[Probe]:
             params={"limit": 1},
             page={"next_page_token": ListPage(part=1)},
         )
-        for app in settings["apps"][:_REQUESTS_OF_A_CHECK]
+        for app in settings["apps"][:_APPS_OF_A_CHECK]
     ]
     groups = configured_groups(settings)
-    asked = groups[: _REQUESTS_OF_A_CHECK - len(apps)]
+    asked = groups[: max(0, _REQUESTS_OF_A_CHECK - len(apps))]
     for what, some, all_of_them in (("apps", apps, settings["apps"]), ("transactional groups", asked, groups)):
         if len(some) < len(all_of_them):
             LOGGER.info(
