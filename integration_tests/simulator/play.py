@@ -454,8 +454,9 @@ class _Play:
         for stream in incomplete:
             hit = [fault for fault in weather.hit_faults if fault.endpoint in ENDPOINTS_OF[stream]]
             told = " | ".join(message[:300] for name, message in printed.errors if name == stream)
-            there = {campaign.token for app in self.account.apps[:1] for campaign in app.campaigns}
-            listed = {campaign.id for campaign in self.account.moengage_campaigns}
+            # What a list hides for a whole sync is for that sync as if it were deleted.
+            there = {campaign.token for app in self.account.apps[:1] for campaign in app.campaigns} - weather.hidden
+            listed = {campaign.id for campaign in self.account.moengage_campaigns} - weather.hidden
             a_token_is_gone = bool(set(self.tokens) - there)
             is_gone = {
                 "legacy_campaigns": a_token_is_gone,
