@@ -221,7 +221,8 @@ class Audit:
         found = []
         promised = {key: since for key, since in self._all().items() if self._days[key] <= self.last}
         missing, stale = self.table.wrong(promised)
-        healed = [key for key in missing + stale if key not in self.daily]
+        asked = self.daily | self.rest
+        healed = [key for key in missing + stale if key not in asked]
         if healed and len(healed) == len(missing) + len(stale):
             found.append(("rows not healed", f"{len(healed)}, e.g. {healed[0]}"))
         elif missing:
