@@ -340,9 +340,10 @@ def in_total(leaves: Iterable[Leaf]) -> set[Leaf]:
 
 def _parts(parent: Any, name: str) -> Iterable[tuple[str, Any]]:
     """Its platforms, locales or variations. What has something else instead would be read as nothing at all."""
-    if not says_nothing(parent) and name not in as_object(parent, name):
+    level = as_object(parent, name)
+    if level and name not in level:
         raise UnfitValueError(name, parent, f'an object with "{name}"')
-    return _items(parent, name)
+    return _items(level, name)
 
 
 def _items(parent: Any, name: str) -> Iterable[tuple[str, Any]]:
