@@ -33,7 +33,7 @@ prepare_manifests_once()
 def pytest_sessionstart() -> None:
     """Nothing is remembered from other sessions of this process: mutmut runs one for each mutant."""
     for name, module in sys.modules.items():
-        if name.startswith("source_campaign_stats"):
+        if name.startswith(("source_campaign_stats", "unit_tests")):
             for value in vars(module).values():
                 getattr(value, "cache_clear", lambda: None)()
 

@@ -52,6 +52,7 @@ def test_one_small_request_is_sent_for_each_credential(cep: BatchCep, legacy: Ba
         f"/1.1/{ANDROID_KEY}/campaigns/list",
         f"/1.1/{IOS_KEY}/campaigns/list",
     ]
+    assert [asked.param("limit") for asked in legacy.list.asked] == ["1", "1"]
     [asked] = moengage.stats.asked
     assert (asked.body["start_date"], asked.body["end_date"]) == ("2026-11-20", "2026-11-20")
     assert asked.body["limit"] == 1

@@ -293,6 +293,15 @@ def test_a_start_before_the_days_that_the_vendor_has_is_logged(caplog: pytest.Lo
     assert told in caplog.messages
 
 
+def test_nothing_is_logged_when_the_vendor_has_every_day_that_is_asked(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "airbyte")
+    state = {"date": "2026-11-20"}
+    days = cursor("2026-11-01", state=state, router=Campaigns("a"), earliest=date(2026, 11, 18))
+
+    assert [part["start_time"] for part in handed_out(days)] == ["2026-11-18"]
+    assert not any("keeps no older" in line for line in caplog.messages)
+
+
 def test_a_campaign_that_is_no_longer_listed_is_no_longer_owed(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "airbyte")
     days = cursor(state={"date": "2026-11-19", "owed": [["x", "y", "2026-11-01"]]}, router=Campaigns("a"))
@@ -508,6 +517,16 @@ def test_after_midnight_the_rest_is_asked_up_to_the_new_day_and_then_the_others_
         Window(date(2026, 11, 18), date(2026, 11, 21)),
     ]
     assert dict(days.state) == {"date": "2026-11-21"}
+
+
+def test_the_last_campaign_of_the_rest_can_be_missing() -> None:
+    days = cursor(router=Campaigns(NAMES), state=died(100), last="2026-11-21")
+
+    asked, error = sync(days, refused=["c239"])
+
+    assert asked == [*NAMES[100:], *NAMES[:100]], "each once"
+    assert error is not None
+    assert dict(days.state) == {"date": "2026-11-21", "owed": [["c239", "2026-11-16"]]}
 
 
 def test_each_of_several_deaths_repeats_at_most_twenty_campaigns() -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from airbyte_cdk.models import AirbyteGlobalState, AirbyteStateMessage, AirbyteStateType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_campaign_stats.sync.days import Window, window_to_ask
@@ -66,10 +67,16 @@ def test_a_window_names_both_its_ends() -> None:
         ({"date": ""}, None),
         ({"__ab_no_cursor_state_message": True}, None),
         ({"__ab_full_refresh_sync_complete": True}, None),
+        ({"__ab_no_cursor_state_message": True, "__ab_full_refresh_sync_complete": True}, None),
         ({"date": "2026-11-19"}, nov(19)),
         ({"date": "2026-11-19T00:00:00Z"}, nov(19)),
         ({"use_global_cursor": True, "state": {"date": "2026-11-19"}, "lookback_window": 1}, nov(19)),
         ({"use_global_cursor": True, "state": {}}, None),
+        (
+            {"use_global_cursor": True, "state": {"date": "2026-11-19"}, "lookback_window": 1}
+            | {"parent_state": {}, "states": []},
+            nov(19),
+        ),
     ],
     ids=str,
 )
@@ -150,10 +157,25 @@ def test_a_state_of_another_shape_is_refused(state: dict[str, Any]) -> None:
     [
         (["a", "x", "y"], "unknown streams: x, y. Take it out of the states, or refresh the streams. There are: a, b."),
         (["b", "a", "b", "a"], "There is more than one saved state of a, b. Leave the last one of each in."),
+        (["b", "a", "b"], "There is more than one saved state of b. Leave the last one of each in."),
     ],
 )
 def test_states_of_other_streams_and_several_of_one_are_named(states: list[str], told: str) -> None:
-    saved = [state for name in states for state in state_of({name: {"date": "2026-11-19"}})]
+    no_state = AirbyteStateMessage()
+    saved = [no_state, *(state for name in states for state in state_of({name: {"date": "2026-11-19"}}))]
 
     with pytest.raises(AirbyteTracedException, match=re.escape(told)):
         raise_for_foreign_states(saved, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        AirbyteStateMessage(data={"stats": {"date": "2026-11-19"}}),
+        AirbyteStateMessage(type=AirbyteStateType.GLOBAL, global_=AirbyteGlobalState(stream_states=[])),
+    ],
+    ids=["of the oldest kind", "of all streams"],
+)
+def test_a_state_that_is_not_by_stream_is_refused(state: AirbyteStateMessage) -> None:
+    with pytest.raises(AirbyteTracedException, match="not one by stream"):
+        raise_for_foreign_states([state], ("stats",))

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jsonschema
@@ -45,33 +45,39 @@ from unit_tests.builders import (
 )
 
 MOENGAGE = ConfigBuilder().with_moengage(attribution_type="TOTAL_CONVERSIONS", metric_type="TOTAL").build()
-MISFITS = Columns(
-    {
-        "type": "object",
-        "properties": {
-            "whole": {"type": ["null", "integer"]},
-            "number": {"type": ["null", "number"]},
-            "truth": {"type": ["null", "boolean"]},
-            "text": {"type": ["null", "string"]},
-            "texts": {"type": ["null", "array"], "items": {"type": ["null", "string"]}},
-            "parts": {
-                "type": ["null", "array"],
-                "items": {"type": ["null", "object"], "properties": {"sent": {"type": ["null", "integer"]}}},
-            },
-            "open": {"type": ["null", "object"]},
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "whole": {"type": ["null", "integer"]},
+        "number": {"type": ["null", "number"]},
+        "truth": {"type": ["null", "boolean"]},
+        "text": {"type": ["null", "string"]},
+        "texts": {"type": ["null", "array"], "items": {"type": ["null", "string"]}},
+        "parts": {
+            "type": ["null", "array"],
+            "items": {"type": ["null", "object"], "properties": {"sent": {"type": ["null", "integer"]}}},
         },
-    }
-)
+        "open": {"type": ["null", "object"]},
+    },
+}
 
-WIDE = Columns(schema_of("orchestration_stats"), {"platforms": "platform"})
+
+# Made in the tests, so that a mutant of the code that makes them is noticed.
+@cache
+def misfits() -> Columns:
+    return Columns(SCHEMA)
+
+
+def wide() -> Columns:
+    return Columns(schema_of("orchestration_stats"), {"platforms": "platform"})
 
 
 def raws(*items: str | bytes) -> list[msgspec.Raw]:
     return [msgspec.Raw(item.encode() if isinstance(item, str) else item) for item in items]
 
 
-def fitted(text: str, columns: Columns = MISFITS) -> dict[str, Any]:
-    (record,) = fitted_records(raws(text), lambda items: items, columns)
+def fitted(text: str, columns: Columns | None = None) -> dict[str, Any]:
+    (record,) = fitted_records(raws(text), lambda items: items, columns or misfits())
     return dict(record)
 
 
@@ -306,14 +312,15 @@ def test_what_a_vendor_adds_is_read_the_same_in_the_fast_and_the_slow_way(name: 
 
 
 def test_a_record_with_what_the_vendor_added_is_compared_while_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = wide()
     monkeypatch.setattr(Columns, "raise_for_misfit", lambda *_: pytest.fail("compared afterwards"))
 
-    assert fitted('{"sent": 1, "seen": 2, "platform": {"IOS": {"seen": 3}}}', WIDE)
-    assert fitted('{"sent": 1, "platform": [{"platform": "IOS", "sent": 4}]}', WIDE)
+    assert fitted('{"sent": 1, "seen": 2, "platform": {"IOS": {"seen": 3}}}', columns)
+    assert fitted('{"sent": 1, "platform": [{"platform": "IOS", "sent": 4}]}', columns)
 
 
 def test_at_most_fifty_new_names_are_learnt() -> None:
-    columns = Columns(schema_of("orchestration_stats"), {"platforms": "platform"})
+    columns = wide()
 
     rows = [fitted(f'{{"sent": 1, "campaign_{n}": 2}}', columns) for n in range(200)]
 
@@ -325,7 +332,7 @@ def test_at_most_fifty_new_names_are_learnt() -> None:
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.sampled_from(["a`b", "a", 'a"b'])))
 def test_new_names_with_any_characters_arrive(names: list[str]) -> None:
     """A name that msgspec refuses once made the reading endless."""
-    columns = Columns(schema_of("orchestration_stats"), {"platforms": "platform"})
+    columns = wide()
     assert columns.as_sent
     learn, most = columns.as_sent._learns, iter(range(10 * len(names) + 10))
     columns.as_sent._learns = lambda *told: learn(*told) if next(most, None) is not None else pytest.fail("endless")  # type: ignore[method-assign]
@@ -532,6 +539,17 @@ def test_an_unreadable_item_keeps_the_identifying_columns_that_can_be_read() -> 
     page = json.dumps({"orchestrations": [orchestration("o1", capping="<odd>", name={"en": "Sale"})]})
 
     (record,) = OrchestrationExtractor().extract_records(answer(page.replace('"<odd>"', "1e400")))
+
+    assert record == {"id": "o1", "created_date": "2026-10-01T14:38:19Z"}
+
+
+def test_an_unreadable_item_without_a_name_is_told_by_its_other_columns() -> None:
+    item = orchestration("o1", capping="<odd>")
+    del item["name"]
+
+    (record,) = OrchestrationExtractor().extract_records(
+        answer(json.dumps({"orchestrations": [item]}).replace('"<odd>"', "1e400"))
+    )
 
     assert record == {"id": "o1", "created_date": "2026-10-01T14:38:19Z"}
 

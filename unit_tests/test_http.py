@@ -187,8 +187,9 @@ def test_numbers_are_read_exactly(beside: str) -> None:
     ("written", "told"),
     [("1e400", "1e400"), ("-1e400", "-1e400"), ("9" * 5000, "9" * 5000), ("NaN", "NaN"), ("-Infinity", "-Infinity")],
 )
-def test_a_number_that_no_machine_can_hold_spoils_no_other_value(written: str, told: str) -> None:
-    found = decoded(response(f'{{"details": [{{"sent": {written}, "delivered": 3}}]}}'))["details"][0]
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["", "after a byte order mark"])
+def test_a_number_that_no_machine_can_hold_spoils_no_other_value(written: str, told: str, mark: str) -> None:
+    found = decoded(response(f'{mark}{{"details": [{{"sent": {written}, "delivered": 3}}]}}'))["details"][0]
 
     assert (type(found["sent"]), repr(found["sent"]), found["delivered"]) == (NoNumber, told, 3)
 

@@ -152,6 +152,13 @@ def test_a_day_sent_twice_is_put_out_once(legacy: BatchLegacy) -> None:
     assert len(read(CONFIG, STREAM).succeeded().records(STREAM)) == 1
 
 
+def test_a_day_may_be_written_with_a_time(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(legacy_campaign("c1"))
+    legacy.with_days("c1", legacy_day("2026-11-20T00:00:00Z"))
+
+    assert read(CONFIG, STREAM).succeeded().only(STREAM)["date"] == "2026-11-20"
+
+
 def test_campaigns_in_dev_mode_are_listed_and_not_asked(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(*map(legacy_campaign, ("c1", "c2")), *(legacy_campaign(dev, dev_only=True) for dev in "de"))
 

@@ -119,6 +119,15 @@ def test_an_empty_page_is_believed_when_it_comes_twice(legacy: BatchLegacy, live
     assert 5 in waits
 
 
+def test_a_list_that_moves_twice_is_read_a_third_time(legacy: BatchLegacy) -> None:
+    legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(150)))
+    by_page(legacy, lambda page, _: legacy.campaigns[IOS_KEY].pop(0) if page in (2, 4) else None)
+
+    found = keys(read(CONFIG, STREAM).succeeded())
+
+    assert {token for _, token in found} == {f"c{number:03}" for number in range(150)}
+
+
 def test_a_list_that_never_stops_moving_is_an_error(legacy: BatchLegacy) -> None:
     legacy.with_campaigns(*(legacy_campaign(f"c{number:03}") for number in range(600)))
     by_page(legacy, lambda _, asked: legacy.campaigns[IOS_KEY].pop(0) if asked.param("from") != "0" else None)

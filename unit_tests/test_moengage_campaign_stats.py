@@ -68,6 +68,24 @@ def test_the_pages_of_a_day_are_read_by_offset(moengage: MoEngage) -> None:
     assert ids(sync) == names
 
 
+def test_a_day_may_have_any_number_of_pages(moengage: MoEngage) -> None:
+    names = [f"c{number:03}" for number in range(230)]
+    moengage.with_stats(*names)
+
+    assert ids(read(LAST_DAY.build(), STREAM).succeeded()) == names
+
+
+def test_the_pages_of_a_day_end_also_if_each_says_that_it_is_the_first(moengage: MoEngage) -> None:
+    moengage.with_stats(*(f"c{number:02}" for number in range(25)))
+    say = moengage.stats._say
+    moengage.stats._say = lambda asked: Answer(say(asked).body | {"current_page": 1})
+
+    sync = read(LAST_DAY.build(), STREAM).succeeded()
+
+    assert len(sync.records(STREAM)) == 25
+    assert [asked.body.get("offset", 0) for asked in moengage.stats.asked] == [0, 10, 20]
+
+
 def test_a_day_without_campaigns_has_no_records_and_moves_the_state(moengage: MoEngage) -> None:
     sync = read(CONFIG, STREAM).succeeded()
 
@@ -142,6 +160,17 @@ def test_a_day_that_shows_fewer_campaigns_than_it_counts_is_walked_again(moengag
 
     assert ids(sync) == [f"c{number:02}" for number in range(12)], "missing, or put out twice"
     assert [asked.body.get("offset", 0) for asked in moengage.stats.asked] == [0, 10, 0, 10]
+
+
+def test_a_day_is_whole_when_its_readings_together_have_as_many_campaigns_as_it_counts(moengage: MoEngage) -> None:
+    def say(asked: Asked) -> Answer:
+        shown = ["c1", "c2"] if len(moengage.stats.asked) == 1 else ["c2", "c3"]
+        return Answer(moengage_answer(dict.fromkeys(shown, moengage_campaign_stats()), total=3))
+
+    moengage.stats._say = say
+
+    assert ids(read(LAST_DAY.build(), STREAM).succeeded()) == ["c1", "c2", "c3"]
+    assert len(moengage.stats.asked) == 2
 
 
 def test_a_day_that_is_incomplete_in_another_way_each_time_is_missing_and_stops_the_state(moengage: MoEngage) -> None:
@@ -572,6 +601,7 @@ ODD = {
     "a second element": ([{"platforms": {}}, {"platform": {"ios": {}}}], "platforms"),
     "no locales": ([{"platforms": {"ios": {"variations": {"A": {"performance_stats": {"sent": 1}}}}}}], "locales"),
     "no variations": ([{"platforms": {"ios": {"locales": {"en": {"performance_stats": {"sent": 1}}}}}}], "variations"),
+    "a number": ([{"platforms": {"ios": {"locales": {"en": {"variations": {"A": 5}}}}}}], "variations"),
 }
 
 
@@ -585,7 +615,7 @@ def test_a_campaign_that_is_nested_in_another_way_is_not_read_as_one_without_row
     sync = read(LAST_DAY.build(), STREAM)
 
     [message] = sync.errors_of(STREAM)
-    assert re.search(f'"{missing}" holds an (object|array) for the campaign c2 where an object', message)
+    assert re.search(f'"{missing}" holds (an object|an array|5) for the campaign c2 where an object', message)
     assert sync.state(STREAM) == {}
 
 

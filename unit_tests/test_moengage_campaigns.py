@@ -150,6 +150,14 @@ def test_a_record_is_the_campaign_without_the_e_mail_address_of_its_creator(moen
     assert "somebody@example.com" not in sync.everything
 
 
+def test_a_campaign_need_not_say_who_created_it(moengage: MoEngage) -> None:
+    item = moengage_campaign("c1")
+    del item["created_by"]
+    moengage.with_campaigns(item)
+
+    assert read(CONFIG, STREAM).succeeded().only(STREAM)["campaign_id"] == "c1"
+
+
 @pytest.mark.parametrize("campaign_id", ["123456789012345678901e23", "1e5000000000000000000007"])
 def test_an_id_that_looks_like_a_number_stays_text(moengage: MoEngage, campaign_id: str) -> None:
     moengage.with_campaigns(moengage_campaign(campaign_id, parent_campaign_id=campaign_id))

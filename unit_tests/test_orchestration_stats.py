@@ -497,6 +497,21 @@ def test_one_refused_orchestration_is_missing_alone_and_owed(cep: BatchCep) -> N
     assert sync.failure is not None
 
 
+@pytest.mark.parametrize("is_hidden", [False, True], ids=["", "hidden from one reading of the list"])
+def test_an_orchestration_that_is_owed_is_asked_also_if_it_has_no_rows_in_the_new_days(
+    cep: BatchCep, is_hidden: bool
+) -> None:
+    old = one_shot("old", status="completed", start_time="2026-11-04T12:00:00Z")
+    cep.with_orchestrations(orchestration("new"), old).with_days("old", day("2026-11-04"))
+    if is_hidden:
+        cep.list.first = [Answer({"orchestrations": [orchestration("new")], "has_more": False, "count": 1})]
+
+    sync = read(CONFIG, STREAM, state={STREAM: {"date": "2026-11-19", "owed": [["old", "2026-11-02"]]}})
+
+    assert keys(sync.succeeded()) == [("old", "2026-11-04")]
+    assert sync.state(STREAM) == {"date": "2026-11-20"}
+
+
 def test_a_skipped_orchestration_is_not_asked(cep: BatchCep) -> None:
     with_many(cep)
     cep.days["o02"] = REFUSAL

@@ -10,6 +10,7 @@ from source_campaign_stats.vendors.batch import can_have_rows, days_with_rows, o
 from unit_tests.builders import BatchCep, ConfigBuilder, one_shot, orchestration, read
 
 WINDOW = Window(date(2026, 11, 10), date(2026, 11, 20))
+OLD = "2020-01-01T00:00:00Z"
 STEPS = [{"step_id": "s1", "step_name": "First"}]
 
 
@@ -106,9 +107,7 @@ def test_a_trigger_with_steps_has_rows_until_ninety_days_after_its_end(
 
 
 @pytest.mark.parametrize("status", ["running", "Running "])
-@pytest.mark.parametrize(
-    "item", [one_shot(start_time="2020-01-01T00:00:00Z"), trigger(end_time="2020-01-01T00:00:00Z"), orchestration()]
-)
+@pytest.mark.parametrize("item", [one_shot(start_time=OLD), trigger(end_time=OLD), orchestration()])
 def test_one_that_is_running_is_always_asked_because_its_dates_can_be_edited(item: dict[str, Any], status: str) -> None:
     assert can_have_rows(orchestration_record(item | {"status": status}), WINDOW)
 
@@ -122,7 +121,7 @@ def test_one_that_is_running_is_always_asked_because_its_dates_can_be_edited(ite
         trigger(),
         trigger(message_steps=STEPS),
         trigger(channels=["in_app"]),
-        orchestration(type="something new", recurrence=None, start_time="2020-01-01T00:00:00Z"),
+        orchestration(type="something new", recurrence=None, start_time=OLD),
     ],
     ids=["recurring", "warmup", "trigger", "trigger with steps", "in-app", "unknown type"],
 )
@@ -135,7 +134,7 @@ def test_a_stopped_orchestration_without_an_end_is_asked(item: dict[str, Any], s
     [
         {"recurrence": {"end_time": "never"}},
         {"end_time": "not before 2020"},
-        {"end_time": "2020-01-01T00:00:00Z", "recurrence": {"end_time": "?"}},
+        {"end_time": OLD, "recurrence": {"end_time": "?"}},
         {"end_time": 1577836800},
     ],
     ids=str,
@@ -145,8 +144,8 @@ def test_an_end_that_can_not_be_read_is_no_end(changes: dict[str, Any]) -> None:
 
 
 def test_the_later_of_two_ends_counts() -> None:
-    assert is_asked(end_time="2020-01-01T00:00:00Z", recurrence={"end_time": "2026-11-15T00:00:00Z"})
-    assert is_asked(end_time="2026-11-15T00:00:00Z", recurrence={"end_time": "2020-01-01T00:00:00Z"})
+    assert is_asked(end_time=OLD, recurrence={"end_time": "2026-11-15T00:00:00Z"})
+    assert is_asked(end_time="2026-11-15T00:00:00Z", recurrence={"end_time": OLD})
 
 
 @pytest.mark.parametrize("item", [orchestration(), one_shot(start_time="2026-11-15T00:00:00Z"), trigger()])
@@ -167,15 +166,17 @@ def test_a_sync_applies_the_rules_to_what_the_api_sent(cep: BatchCep) -> None:
     """The rules see dates in one form and misspelt keys under their right names."""
     cep.with_orchestrations(
         one_shot("old", status="completed", start_time="2026-10-27T12:00:00"),
-        one_shot("unreadable", start_time="someday"),
+        one_shot("unreadable", status="completed", start_time="someday"),
         one_shot("in window", start_time="2026-10-28T12:00:00"),
         trigger(message_steps=STEPS, status="completed") | {"id": "old trigger", "end_time": "2026-08-02T12:00:00Z"},
-        trigger(messages_steps=STEPS) | {"id": "trigger", "end_time": "2026-08-03T12:00:00Z"},
-        orchestration("unreadable end", end_time="2020-01-01T00:00:00Z", recurrence={"end_time": "?"}),
+        trigger(messages_steps=STEPS, status="completed") | {"id": "trigger", "end_time": "2026-08-03T12:00:00Z"},
+        orchestration("unreadable end", status="completed", end_time=OLD, recurrence={"end_time": "?"}),
+        orchestration("other end", status="completed", end_time="?", recurrence={"end_time": OLD}),
+        one_shot("end of a one-shot", status="completed", start_time=OLD, end_time="?"),
         orchestration("draft", status="draft"),
     )
 
     sync = read(ConfigBuilder().with_batch().build(), "orchestration_stats").succeeded()
 
-    assert cep.ids_asked == ["in window", "trigger", "unreadable", "unreadable end"]
-    assert any("asked 4 of 7 orchestrations" in line for line in sync.logs)
+    assert cep.ids_asked == ["end of a one-shot", "in window", "other end", "trigger", "unreadable", "unreadable end"]
+    assert any("asked 6 of 9 orchestrations" in line for line in sync.logs)
