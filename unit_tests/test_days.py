@@ -73,8 +73,13 @@ def test_a_window_names_both_its_ends() -> None:
         ({"use_global_cursor": True, "state": {"date": "2026-11-19"}, "lookback_window": 1}, nov(19)),
         ({"use_global_cursor": True, "state": {}}, None),
         (
-            {"use_global_cursor": True, "state": {"date": "2026-11-19"}, "lookback_window": 1}
-            | {"parent_state": {}, "states": []},
+            {
+                "use_global_cursor": True,
+                "state": {"date": "2026-11-19"},
+                "lookback_window": 1,
+                "parent_state": {},
+                "states": [],
+            },
             nov(19),
         ),
     ],

@@ -173,6 +173,12 @@ def test_a_campaign_that_a_moving_list_repeats_is_one_record(moengage: MoEngage)
     assert ids(read(CONFIG, STREAM).succeeded()) == [f"c{n}" for n in range(16)]
 
 
+def test_a_long_list_may_be_walked_twice(moengage: MoEngage) -> None:
+    moengage.with_campaigns(*(moengage_campaign(f"c{number:04}") for number in range(1100)))
+
+    assert len(read(CONFIG, STREAM).succeeded().records(STREAM)) == 1100
+
+
 def test_a_list_that_ignores_the_page_ends(moengage: MoEngage) -> None:
     moengage.list.always = Answer([moengage_campaign(f"c{n}") for n in range(15)])
 

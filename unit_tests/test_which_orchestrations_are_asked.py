@@ -167,7 +167,7 @@ def test_a_sync_applies_the_rules_to_what_the_api_sent(cep: BatchCep) -> None:
     cep.with_orchestrations(
         one_shot("old", status="completed", start_time="2026-10-27T12:00:00"),
         one_shot("unreadable", status="completed", start_time="someday"),
-        one_shot("in window", start_time="2026-10-28T12:00:00"),
+        one_shot("in window", status="completed", start_time="2026-10-28T12:00:00"),
         trigger(message_steps=STEPS, status="completed") | {"id": "old trigger", "end_time": "2026-08-02T12:00:00Z"},
         trigger(messages_steps=STEPS, status="completed") | {"id": "trigger", "end_time": "2026-08-03T12:00:00Z"},
         orchestration("unreadable end", status="completed", end_time=OLD, recurrence={"end_time": "?"}),
